@@ -1,0 +1,65 @@
+"""The admin listener every process has, off the patients' port: /livez, /readyz and /metrics."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import uvicorn
+from prometheus_client import CollectorRegistry, make_asgi_app
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Mount, Route
+
+Readiness = Callable[[], str | None]
+"""Why this process is not ready, in a few words for an operator; None when it is."""
+
+
+class QuietServer(uvicorn.Server):
+    """A uvicorn server that leaves signals to the process that runs it."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Install nothing."""
+        yield
+
+
+def admin_app(readiness: Readiness, registry: CollectorRegistry) -> Starlette:
+    """The admin application. /livez asks nothing of other systems; /readyz says why when it answers 503."""
+
+    async def livez(_: Request) -> JSONResponse:
+        return JSONResponse({"status": "alive"})
+
+    async def readyz(_: Request) -> JSONResponse:
+        reason = readiness()
+        if reason is None:
+            return JSONResponse({"status": "ready"})
+        return JSONResponse({"status": "not ready", "reason": reason}, status_code=503)
+
+    return Starlette(
+        routes=[
+            Route("/livez", livez),
+            Route("/readyz", readyz),
+            Mount("/metrics", make_asgi_app(registry)),
+        ]
+    )
+
+
+@contextlib.asynccontextmanager
+async def admin_listener(
+    host: str, port: int, readiness: Readiness, registry: CollectorRegistry
+) -> AsyncIterator[None]:
+    """Serve the admin application while the block runs."""
+    config = uvicorn.Config(
+        admin_app(readiness, registry), host=host, port=port, lifespan="off", access_log=False, log_config=None
+    )
+    server = QuietServer(config)
+    serving = asyncio.create_task(server.serve())
+    try:
+        while not server.started and not serving.done():
+            await asyncio.sleep(0.01)
+        yield
+    finally:
+        server.should_exit = True
+        server.force_exit = True
+        await serving

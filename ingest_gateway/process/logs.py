@@ -1,0 +1,63 @@
+"""Structured logs: JSON off a terminal, readable lines on one. Never a report's content."""
+
+import logging
+import sys
+import traceback
+from datetime import UTC, datetime
+
+import orjson
+from rich.console import Console
+from rich.logging import RichHandler
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: ``at``, ``level``, ``part``, ``logger``, ``event`` and the record's ``extra``.
+
+    An exception is logged as its types and code positions, without messages: those may quote data.
+    """
+
+    def __init__(self, part: str) -> None:
+        super().__init__()
+        self._part = part
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line of JSON."""
+        line: dict[str, object] = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "part": self._part,
+            "logger": record.name,
+            "event": record.getMessage(),
+        }
+        line.update({key: value for key, value in vars(record).items() if key not in _STANDARD})
+        if record.exc_info and record.exc_info[1]:
+            line["exception"] = describe_exception(record.exc_info[1])
+        return orjson.dumps(line, default=str).decode()
+
+
+def describe_exception(error: BaseException) -> list[str]:
+    """The chain of exception types, each with where it was raised."""
+    described = []
+    link: BaseException | None = error
+    while link is not None:
+        frames = traceback.extract_tb(link.__traceback__)
+        where = f" at {frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else ""
+        described.append(f"{type(link).__module__}.{type(link).__qualname__}{where}")
+        link = link.__cause__ or link.__context__
+    return described
+
+
+def configure_logging(part: str, level: str = "INFO") -> None:
+    """Send every log record of this process to standard error, in the form that suits the reader there."""
+    handler: logging.Handler
+    if sys.stderr.isatty():
+        handler = RichHandler(console=Console(stderr=True), show_path=False)
+    else:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(JsonFormatter(part))
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.getLogger("uvicorn.access").disabled = True
+    logging.getLogger("aiokafka").setLevel(logging.WARNING)
+    logging.captureWarnings(capture=True)
