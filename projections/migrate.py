@@ -7,7 +7,7 @@ from typing import Final
 
 import asyncpg
 
-from projections.sql import migrations
+from projections.sql import migrations, queries
 
 ROLES: Final = {
     "eightbells_worker": "stream_workers.reports: applies batches of reports",
@@ -53,21 +53,18 @@ async def migrate(database_url: str, passwords: Mapping[str, str], now: datetime
 
 
 async def _make_roles(connection: asyncpg.Connection, passwords: Mapping[str, str]) -> None:
-    """Roles belong to the cluster, not to the database: another database's migration may make them just now."""
+    """Make the roles; they belong to the cluster, so another database's migration may just be making them."""
+    sql = queries("migrate")
     for role in ROLES:
-        await connection.execute(
-            f"do $$ begin create role {role} login; exception when duplicate_object or unique_violation then null; end $$"
-        )
+        await connection.execute(await connection.fetchval(sql["create_role_statement"], role))
         if password := passwords.get(role):
-            statement = await connection.fetchval("select format('alter role %I password %L', $1::text, $2::text)", role, password)
-            await connection.execute(statement)
+            await connection.execute(await connection.fetchval(sql["password_statement"], role, password))
 
 
 async def _apply_missing(connection: asyncpg.Connection, now: datetime) -> list[str]:
-    await connection.execute(
-        "create table if not exists migrations (name text primary key, sha256 bytea not null, applied_at timestamptz not null)"
-    )
-    done = {row["name"]: row["sha256"] for row in await connection.fetch("select name, sha256 from migrations")}
+    sql = queries("migrate")
+    await connection.execute(sql["create_migrations_table"])
+    done = {row["name"]: row["sha256"] for row in await connection.fetch(sql["applied_migrations"])}
     files = {name: (text, hashlib.sha256(text.encode()).digest()) for name, text in migrations()}
     for name, sha256 in done.items():
         if name not in files or files[name][1] != sha256:
@@ -76,6 +73,6 @@ async def _apply_missing(connection: asyncpg.Connection, now: datetime) -> list[
     for name, (text, sha256) in files.items():
         if name not in done:
             await connection.execute(text)
-            await connection.execute("insert into migrations values ($1, $2, $3)", name, sha256, now)
+            await connection.execute(sql["record_migration"], name, sha256, now)
             applied.append(name)
     return applied

@@ -14,7 +14,7 @@ _EXAMPLES = (b"secret", b"changeme", b"change-me", b"example", b"password", b"yo
 
 
 class UnsafeKeys(ValueError):
-    """The key file is missing, unreadable to us, readable to others, or holds a key nobody should sign with."""
+    """The key file is missing, unreadable, open to others, or holds a key nobody should sign with."""
 
 
 class KeyRing(msgspec.Struct, frozen=True):

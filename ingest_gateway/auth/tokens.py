@@ -45,9 +45,15 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True):
 
 def issue(claims: Claims, keys: KeyRing) -> str:
     """Sign claims with the current key. The header is the one the hot path compares byte for byte."""
-    payload = {name: value for name, value in msgspec.to_builtins(claims).items() if value not in (None, [], ())}
+    payload = {
+        name: value for name, value in msgspec.to_builtins(claims).items() if value not in (None, [], ())
+    }
     return jwt.encode(
-        payload, keys.signing_key, ALGORITHM, headers={"kid": keys.current, "typ": TOKEN_TYPE}, sort_headers=True
+        payload,
+        keys.signing_key,
+        ALGORITHM,
+        headers={"kid": keys.current, "typ": TOKEN_TYPE},
+        sort_headers=True,
     )
 
 
@@ -70,8 +76,14 @@ def verify(token: str, keys: KeyRing, now: float) -> Claims:
             token,
             keys.keys[header["kid"]],
             algorithms=[ALGORITHM],
-            options={"require": _REQUIRED, "verify_exp": False, "verify_iat": False, "verify_nbf": False,
-                     "verify_aud": False, "verify_iss": False},
+            options={
+                "require": _REQUIRED,
+                "verify_exp": False,
+                "verify_iat": False,
+                "verify_nbf": False,
+                "verify_aud": False,
+                "verify_iss": False,
+            },
         )
         claims = msgspec.convert(payload, Claims)
     except (jwt.PyJWTError, msgspec.ValidationError, KeyError, TypeError, ValueError) as error:

@@ -1,1 +1,1 @@
-"""The words every part shares: reports, receipts, problems, topics and partitions. Imports nothing else of ours."""
+"""The words every part shares: reports, receipts, problems, topics, partitions. Imports nothing of ours."""

@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
 import msgspec
@@ -118,7 +118,7 @@ def _without_content(message: str) -> str:
     return f"The report has an unknown field, `{name[1]}`." if name else "The report has an unknown field."
 
 
-def _holds_nul(value: Any) -> bool:
+def _holds_nul(value: object) -> bool:
     if isinstance(value, str):
         return "\0" in value
     if isinstance(value, dict):

@@ -33,8 +33,9 @@ def topic_specs(partitions: int) -> tuple[TopicSpec, ...]:
     broker's, whatever a gateway's clock says.
     """
     durable = {"unclean.leader.election.enable": "false", "message.timestamp.type": "LogAppendTime"}
+    largest_batch = {"max.message.bytes": str(2 * 1024 * 1024)}
     return (
-        TopicSpec(REPORTS, partitions, {**durable, **_KEPT_FOR_EVER, "max.message.bytes": str(2 * 1024 * 1024)}),
+        TopicSpec(REPORTS, partitions, {**durable, **largest_batch, **_KEPT_FOR_EVER}),
         TopicSpec(EVENTS, partitions, {**durable, "cleanup.policy": "delete", "retention.ms": _MONTH_MS}),
         TopicSpec(ALERTS, partitions, {**durable, "cleanup.policy": "delete", "retention.ms": _MONTH_MS}),
         TopicSpec(SEALS, 1, {**durable, **_KEPT_FOR_EVER}),

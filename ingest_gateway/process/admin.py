@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import uvicorn
@@ -49,15 +50,16 @@ def admin_app(readiness: Readiness, registry: CollectorRegistry) -> Starlette:
 async def admin_listener(
     host: str, port: int, readiness: Readiness, registry: CollectorRegistry
 ) -> AsyncIterator[None]:
-    """Serve the admin application while the block runs."""
-    config = uvicorn.Config(
-        admin_app(readiness, registry), host=host, port=port, lifespan="off", access_log=False, log_config=None
-    )
+    """Serve the admin application while the block runs.
+
+    Raises:
+        OSError: the address is taken.
+    """
+    config = uvicorn.Config(admin_app(readiness, registry), lifespan="off", access_log=False, log_config=None)
     server = QuietServer(config)
-    serving = asyncio.create_task(server.serve())
+    listening = socket.create_server((host, port))  # raises OSError here and now; uvicorn would exit
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
     try:
-        while not server.started and not serving.done():
-            await asyncio.sleep(0.01)
         yield
     finally:
         server.should_exit = True

@@ -1,4 +1,4 @@
-"""SQL kept as SQL: named queries in .sql files beside this module, each under a line ``-- name: its_name``."""
+"""SQL kept as SQL: named queries in .sql files beside this module, each under a line ``-- name: x``."""
 
 import functools
 import re
