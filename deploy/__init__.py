@@ -1,0 +1,1 @@
+"""Running Eight Bells: the local stack and the ``eightbells`` command."""
