@@ -6,11 +6,11 @@ import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import uvicorn
-from prometheus_client import CollectorRegistry, make_asgi_app
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import Mount, Route
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 Readiness = Callable[[], str | None]
 """Why this process is not ready, in a few words for an operator; None when it is."""
@@ -37,11 +37,14 @@ def admin_app(readiness: Readiness, registry: CollectorRegistry) -> Starlette:
             return JSONResponse({"status": "ready"})
         return JSONResponse({"status": "not ready", "reason": reason}, status_code=503)
 
+    async def metrics(_: Request) -> Response:
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
     return Starlette(
         routes=[
             Route("/livez", livez),
             Route("/readyz", readyz),
-            Mount("/metrics", make_asgi_app(registry)),
+            Route("/metrics", metrics),
         ]
     )
 

@@ -1,0 +1,1 @@
+"""A client that simulates bursts and looks whether anything was lost."""

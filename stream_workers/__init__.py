@@ -1,0 +1,1 @@
+"""The workers that read the topics: reports now, alerts later."""
