@@ -1,12 +1,8 @@
 """The ``eightbells`` command. Subcommands are imported only when they are called."""
 
-import errno
-import functools
 import importlib
-import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple, NoReturn, cast
+from typing import Final, NamedTuple, cast
 
 import click
 
@@ -95,41 +91,18 @@ class LazyGroup(click.Group):
             with formatter.section(title):
                 formatter.write_dl([(name, command.summary) for name, command in commands.items()])
 
-    def main(
-        self,
-        args: Sequence[str] | None = None,
-        prog_name: str | None = None,
-        complete_var: str | None = None,
-        standalone_mode: bool = True,
-        **extra: Any,
-    ) -> Any:  # noqa: ANN401 - click's own signature
-        """Run, and exit with one of the codes above."""
-        run = functools.partial(super().main, args, prog_name, complete_var, standalone_mode=False, **extra)
-        if not standalone_mode:
-            return run()
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the subcommand; what our own classes raise becomes one line and its exit code."""
         try:
-            code = run()
-        except click.ClickException as error:
-            error.show()
-            sys.exit(error.exit_code)
-        except (click.Abort, KeyboardInterrupt):
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
-            sys.exit(_INTERRUPTED)
-        except OSError as error:
-            if error.errno == errno.EPIPE:  # the reader of our output went away, as `head` does
-                sys.stderr.close()
-                sys.exit(1)
-            _fail(error)
+            ctx.exit(_INTERRUPTED)
         except Exception as error:
-            _fail(error)
-        sys.exit(code if isinstance(code, int) else 0)
-
-
-def _fail(error: Exception) -> NoReturn:
-    if not type(error).__module__.startswith(_OURS):
-        raise error
-    click.echo(f"Error: {error}", err=True)
-    sys.exit(getattr(error, "exit_code", 1))
+            if not type(error).__module__.startswith(_OURS):
+                raise
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(getattr(error, "exit_code", 1))
 
 
 @click.group(
