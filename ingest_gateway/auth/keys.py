@@ -36,12 +36,14 @@ def load_keys(path: Path) -> KeyRing:
         UnsafeKeys: with what is wrong and what to do, never with key material.
     """
     try:
-        if path.stat().st_mode & 0o077:
-            raise UnsafeKeys(f"{path}: other users may read this key file; run chmod 600 on it.")
-        document = json.loads(path.read_bytes())
-        current, encoded = document["current"], dict(document["keys"])
+        mode, text = path.stat().st_mode, path.read_bytes()
     except OSError as error:
         raise UnsafeKeys(f"{path}: the key file cannot be read ({error.strerror}).") from None
+    if mode & 0o077:
+        raise UnsafeKeys(f"{path}: other users may read this key file; run chmod 600 on it.")
+    try:
+        document = json.loads(text)
+        current, encoded = document["current"], dict(document["keys"])
     except (ValueError, KeyError, TypeError):
         raise UnsafeKeys(f'{path}: expected {{"current": kid, "keys": {{kid: base64url}}}}.') from None
     return key_ring(current, {kid: _decode(path, kid, text) for kid, text in encoded.items()})

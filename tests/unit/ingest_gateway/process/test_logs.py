@@ -1,0 +1,31 @@
+"""Logs are JSON a line, and never hold what an exception quotes."""
+
+import json
+import logging
+import sys
+
+from ingest_gateway.process.logs import JsonFormatter
+
+
+def record_of(error: Exception | None = None, **extra: object) -> logging.LogRecord:
+    info = None
+    if error is not None:
+        try:
+            raise error
+        except ValueError:
+            info = sys.exc_info()
+    return logging.getLogger("part.of.it").makeRecord(
+        "part.of.it", logging.ERROR, __file__, 1, "batch %s refused", ("7",), info, extra=extra
+    )
+
+
+def test_a_line_is_json_with_its_part_and_extras() -> None:
+    line = json.loads(JsonFormatter("worker").format(record_of(partition=3)))
+    assert line["event"] == "batch 7 refused"
+    assert (line["part"], line["level"], line["partition"]) == ("worker", "error", 3)
+
+
+def test_an_exceptions_message_is_not_logged() -> None:
+    line = JsonFormatter("worker").format(record_of(ValueError("pain is 3")))
+    assert "pain" not in line
+    assert "ValueError" in line
