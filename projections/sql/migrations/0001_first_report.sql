@@ -193,7 +193,9 @@ create table ledger (
     instrument_version text,
     recorded_at timestamptz,
     visit_id text,                  -- where it was placed
-    placement text check (placement in ('completes', 'partial', 'extra', 'unscheduled', 'amendment')),
+    placement text check (
+        placement in ('completes', 'partial', 'optional', 'extra', 'unscheduled', 'amendment')
+    ),
     flags jsonb,                    -- item and clock flags: {"items": {...}, "clock": [...]}
     amends uuid,
     user_id text,
