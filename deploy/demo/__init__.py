@@ -1,0 +1,1 @@
+"""The demonstration: its study, its made-up patients, and when their reports are due."""

@@ -1,0 +1,1 @@
+"""Studies: the study file, publishing it, enrolling patients, minting tokens for tests."""

@@ -1,0 +1,62 @@
+"""The small types of a study file: ids, versions, texts per language, wall times, durations."""
+
+from datetime import time, timedelta
+from typing import Annotated, Final
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+Identifier = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+        description="1 to 64 letters, digits, '.', '_' or '-', beginning with a letter or digit.",
+    ),
+]
+Version = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$",
+        description='A version, as text: write "1.0" in quotes.',
+    ),
+]
+Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", description="As in BCP 47: zh.")]
+Line = Annotated[str, Field(min_length=1, max_length=200)]
+Text = Annotated[str, Field(min_length=1, max_length=4000)]
+Texts = Annotated[
+    dict[Language, Text], Field(min_length=1, description="A text for every language of the study.")
+]
+WallTime = Annotated[
+    str,
+    Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", description='Local time, "HH:MM", in quotes.'),
+]
+Duration = Annotated[
+    str, Field(pattern=r"^(0|[1-9][0-9]{0,4})(min|h|d)$", description="Elapsed time: 30min, 1h, 2d.")
+]
+
+_UNITS: Final = {"min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+
+
+class Part(BaseModel):
+    """A part of a study file: camelCase names, nothing unknown, no conversions, immutable."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        allow_inf_nan=False,
+    )
+
+
+def wall_time(text: str) -> time:
+    """A ``WallTime`` as a time."""
+    return time.fromisoformat(text)
+
+
+def duration(text: str) -> timedelta:
+    """A ``Duration`` as elapsed time."""
+    digits = text.rstrip("minhd")
+    return int(digits) * _UNITS[text[len(digits) :]]
