@@ -235,7 +235,22 @@ begin
 end
 $$;
 
--- Who owns an identity, for ever: the first readable arrival.
+-- Until when months are there without a break, from the one that holds `since`; null where that one is missing.
+create function ledger_prepared_until(since timestamptz) returns timestamptz
+language plpgsql stable as $$
+declare
+    month timestamp := date_trunc('month', since at time zone 'UTC');
+    until timestamptz;
+begin
+    while to_regclass('ledger_' || to_char(month, 'YYYY_MM')) is not null loop
+        month := month + interval '1 month';
+        until := month at time zone 'UTC';
+    end loop;
+    return until;
+end
+$$;
+
+-- Who owns an identity, for ever: the first readable arrival of somebody who may speak for the patient.
 create table report_ids (
     patient_id text not null,
     report_id uuid not null,
@@ -247,6 +262,20 @@ create table report_ids (
     primary key (patient_id, report_id)
 );
 create index report_ids_by_report on report_ids (report_id);
+
+-- Reports by somebody who may not speak for the patient: sent again, such a report is a duplicate of its own
+-- refused attempt, and the patient's identity stays free.
+create table refused_attempts (
+    user_id text not null,
+    patient_id text not null,
+    report_id uuid not null,
+    kafka_partition smallint not null,
+    kafka_offset bigint not null,
+    stream_id smallint not null,
+    received_at timestamptz not null,
+    sha256 bytea not null,
+    primary key (user_id, patient_id, report_id)
+);
 
 create table amendments (
     patient_id text not null,
@@ -301,6 +330,10 @@ create trigger append_only before update or delete on ledger for each row execut
 create trigger no_truncate before truncate on ledger for each statement execute function refuse_change();
 create trigger append_only before update or delete on report_ids for each row execute function refuse_change();
 create trigger no_truncate before truncate on report_ids for each statement execute function refuse_change();
+create trigger append_only before update or delete on refused_attempts
+    for each row execute function refuse_change();
+create trigger no_truncate before truncate on refused_attempts
+    for each statement execute function refuse_change();
 create trigger append_only before update or delete on seals for each row execute function refuse_change();
 create trigger no_truncate before truncate on seals for each statement execute function refuse_change();
 create trigger append_only before update or delete on amendments for each row execute function refuse_change();
@@ -314,9 +347,9 @@ create trigger append_only before update or delete on slots for each row execute
 grant usage on schema public to
     eightbells_worker, eightbells_relay, eightbells_api, eightbells_study, eightbells_reader;
 
-grant select on streams, offsets, report_ids, ledger, visits, slots, patients, users, user_sites, studies, sites,
-    instruments, slot_counts to eightbells_worker;
-grant insert on ledger, report_ids, amendments, seals, outbox, streams to eightbells_worker;
+grant select on streams, offsets, report_ids, refused_attempts, ledger, visits, slots, patients, users, user_sites,
+    studies, sites, instruments, slot_counts to eightbells_worker;
+grant insert on ledger, report_ids, refused_attempts, amendments, seals, outbox, streams to eightbells_worker;
 grant insert, update on offsets, slot_counts to eightbells_worker;
 grant update (completed_at, received_at, timeliness, forms) on visits to eightbells_worker;
 
@@ -339,4 +372,4 @@ grant update on sites, patients, users, slot_counts to eightbells_study;
 grant update (cancelled_at) on visits to eightbells_study;
 
 grant select on studies, sites, instruments, slots, visits, slot_counts, streams, offsets, ledger, report_ids,
-    amendments, seals, outbox, relay_state to eightbells_reader;
+    refused_attempts, amendments, seals, outbox, relay_state to eightbells_reader;
