@@ -4,10 +4,13 @@ import logging
 import sys
 import traceback
 from datetime import UTC, datetime
+from types import TracebackType
 
 import orjson
 from rich.console import Console
 from rich.logging import RichHandler
+
+ExceptionInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
 
@@ -37,6 +40,14 @@ class JsonFormatter(logging.Formatter):
         return orjson.dumps(line, default=str).decode()
 
 
+class ReadableFormatter(logging.Formatter):
+    """A line for a person; an exception as in ``JsonFormatter``."""
+
+    def formatException(self, ei: ExceptionInfo) -> str:  # noqa: N802 - logging's name
+        """The chain of exceptions in one line."""
+        return " <- ".join(describe_exception(ei[1])) if ei[1] else ""
+
+
 def describe_exception(error: BaseException) -> list[str]:
     """The chain of exception types, each with where it was raised."""
     described = []
@@ -54,6 +65,7 @@ def configure_logging(part: str, level: str = "INFO") -> None:
     handler: logging.Handler
     if sys.stderr.isatty():
         handler = RichHandler(console=Console(stderr=True), show_path=False)
+        handler.setFormatter(ReadableFormatter("%(message)s"))
     else:
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(JsonFormatter(part))

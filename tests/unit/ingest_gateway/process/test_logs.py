@@ -4,7 +4,9 @@ import json
 import logging
 import sys
 
-from ingest_gateway.process.logs import JsonFormatter
+import pytest
+
+from ingest_gateway.process.logs import JsonFormatter, ReadableFormatter
 
 
 def record_of(error: Exception | None = None, **extra: object) -> logging.LogRecord:
@@ -25,7 +27,8 @@ def test_a_line_is_json_with_its_part_and_extras() -> None:
     assert (line["part"], line["level"], line["partition"]) == ("worker", "error", 3)
 
 
-def test_an_exceptions_message_is_not_logged() -> None:
-    line = JsonFormatter("worker").format(record_of(ValueError("pain is 3")))
+@pytest.mark.parametrize("formatter", [JsonFormatter("worker"), ReadableFormatter("%(message)s")])
+def test_an_exceptions_message_is_not_logged(formatter: logging.Formatter) -> None:
+    line = formatter.format(record_of(ValueError("pain is 3")))
     assert "pain" not in line
     assert "ValueError" in line
