@@ -1,0 +1,59 @@
+"""Where the read API's parts meet."""
+
+from typing import Any, Final
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from projections.read_api import board, problems, receipts, sessions, visits
+from projections.read_api.edge import Edge
+from projections.read_api.services import Services
+
+_PROBLEM: Final = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+_MAY_FAIL: Final = {
+    "400": "Malformed request",
+    "401": "No valid token",
+    "404": "Nothing there, or not for the caller",
+    "422": "Invalid parameters or body",
+    "500": "An error of ours; `id` names its log line",
+    "503": "The database does not answer; try again",
+}
+
+
+class ReadApi(FastAPI):
+    """The application, with an OpenAPI document that says how errors really look."""
+
+    def openapi(self) -> dict[str, Any]:
+        """FastAPI's document, with problem documents in place of its own validation errors."""
+        if self.openapi_schema is None:
+            document = super().openapi()
+            schemas = document.setdefault("components", {}).setdefault("schemas", {})
+            for unused in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(unused, None)
+            schemas["Problem"] = problems.Problem.model_json_schema()
+            for path in document["paths"].values():
+                for operation in path.values():
+                    errors = {
+                        status: {"description": text, "content": _PROBLEM}
+                        for status, text in _MAY_FAIL.items()
+                    }
+                    operation["responses"].update(errors)
+        return self.openapi_schema or {}
+
+
+def build_app(
+    services: Services, cors_origin: str = "", allowed_hosts: frozenset[str] = frozenset()
+) -> ASGIApp:
+    """The read API as one ASGI application."""
+    api = ReadApi(
+        title="Eight Bells read API",
+        version="1",
+        description="Logins, patients' visits, receipts and site boards. Every error is a problem document.",
+        redirect_slashes=False,
+        redoc_url=None,
+    )
+    api.state.services = services
+    problems.install(api)
+    for part in (sessions, visits, receipts, board):
+        api.include_router(part.router)
+    return Edge(api, services.metrics, cors_origin, allowed_hosts)

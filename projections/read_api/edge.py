@@ -1,0 +1,107 @@
+"""Around every request: header limits, Host, CORS, security headers, counting, errors of ours."""
+
+import time
+from typing import Final
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from projections.read_api.metrics import UNKNOWN_ROUTE, Metrics
+from projections.read_api.problems import internal_error, problem_response
+
+MAX_HEADER_BYTES: Final = 16 * 1024
+MAX_HEADERS: Final = 64
+_PREFLIGHT_S: Final = "600"
+_CSP: Final = "frame-ancestors 'none'"
+
+
+class Edge:
+    """The outermost ASGI application.
+
+    ``cors_origin`` is the one origin that browsers may call from ("": none); ``allowed_hosts`` the host names
+    that are answered (empty: any).
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        metrics: Metrics,
+        cors_origin: str = "",
+        allowed_hosts: frozenset[str] = frozenset(),
+    ) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._cors_origin = cors_origin
+        self._allowed_hosts = allowed_hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; lifespan events pass through."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        headers = Headers(scope=scope)
+        foreign = bool(self._cors_origin) and headers.get("origin") == self._cors_origin
+        status = 500
+        begun = False
+
+        async def send_marked(message: Message) -> None:
+            nonlocal status, begun
+            if message["type"] == "http.response.start":
+                status, begun = message["status"], True
+                self._mark(MutableHeaders(scope=message), foreign)
+            await send(message)
+
+        try:
+            refusal = self._refusal(scope, headers) or self._preflight(scope, headers, foreign)
+            await (refusal or self._app)(scope, receive, send_marked)
+        except Exception as error:
+            response = internal_error(f"{scope['method']} {_route(scope)}", error)
+            if begun:
+                raise
+            await response(scope, receive, send_marked)
+        finally:
+            self._metrics.request(scope["method"], _route(scope), status, time.perf_counter() - started)
+
+    def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
+        raw = scope["headers"]
+        if len(raw) > MAX_HEADERS or sum(len(name) + len(value) for name, value in raw) > MAX_HEADER_BYTES:
+            return problem_response(431, "Headers too large", "At most 64 fields and 16 KiB of headers.")
+        if self._allowed_hosts and _hostname(headers.get("host", "")) not in self._allowed_hosts:
+            return problem_response(400, "Unknown host", "This server does not answer for that host name.")
+        return None
+
+    def _preflight(self, scope: Scope, headers: Headers, allowed: bool) -> Response | None:
+        """The answer to a browser's question whether our one foreign origin may call; others get none."""
+        asks = scope["method"] == "OPTIONS" and "access-control-request-method" in headers
+        if not (asks and allowed):
+            return None
+        return Response(
+            status_code=204,
+            headers={
+                "Access-Control-Allow-Methods": "GET, POST",
+                "Access-Control-Allow-Headers": "Authorization, Content-Type, Accept-Language",
+                "Access-Control-Max-Age": _PREFLIGHT_S,
+            },
+        )
+
+    def _mark(self, headers: MutableHeaders, allowed: bool) -> None:
+        headers["X-Content-Type-Options"] = "nosniff"
+        headers["Content-Security-Policy"] = _CSP
+        headers["Referrer-Policy"] = "no-referrer"
+        headers.setdefault("Cache-Control", "no-store")
+        if self._cors_origin:
+            headers.add_vary_header("Origin")
+        if allowed:
+            headers["Access-Control-Allow-Origin"] = self._cors_origin
+
+
+def _route(scope: Scope) -> str:
+    return getattr(scope.get("route"), "path", None) or UNKNOWN_ROUTE
+
+
+def _hostname(host: str) -> str:
+    """A Host header without its port, in lower case."""
+    name, colon, port = host.rpartition(":")
+    return (name if colon and (port.isdigit() or not port) else host).lower()
