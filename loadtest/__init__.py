@@ -1,1 +1,1 @@
-"""A client that simulates bursts and looks whether anything was lost."""
+"""A client of Eight Bells that sends bursts, open loop, and then proves what became of every report."""

@@ -1,0 +1,171 @@
+"""Looking up a run's reports in the ledger, as the read-only database role."""
+
+import asyncio
+import uuid
+from collections.abc import Callable, Collection, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+import asyncpg
+
+from ingest_gateway.contracts.topics import REPORTS
+from loadtest.account import Key, Row, Told
+
+BATCH: Final = 2_000
+_FIRST_PAUSE_S: Final = 0.2
+_LONGEST_PAUSE_S: Final = 2.0
+_QUIET_S: Final = 3.0
+_CLOCKS_DIFFER: Final = timedelta(hours=1)
+
+# By patient, because the ledger has an index on it and a patient has few rows; by time, to prune its months.
+_ROWS: Final = """
+select l.patient_id, l.report_id, l.disposition, l.reason, encode(l.sha256, 'hex') as sha256
+from unnest($1::text[], $2::uuid[]) sent (patient_id, report_id)
+join ledger l on l.patient_id = sent.patient_id and l.report_id = sent.report_id
+where l.received_at >= $3
+"""
+_COMMITTED: Final = """
+select kafka_partition, next_offset from offsets
+where stream_id = (select max(stream_id) from streams where topic = $1)
+"""
+_PRODUCTION: Final = "select study_id from studies where study_id = any($1) and purpose = 'production'"
+
+
+class ProductionStudy(RuntimeError):
+    """Load tests never write to a production study."""
+
+    exit_code = 2
+
+
+class LedgerUnreachable(RuntimeError):
+    """The database cannot be asked, so nothing can be said about the run. Never quotes its URL."""
+
+    exit_code = 3
+
+
+class Ledger:
+    """The ledger as a client of the read-only role sees it. Connects when first asked; close it after use.
+
+    A database that restarts is asked again for ``patience`` seconds: bursts are sent while things die.
+
+    Args:
+        database_url: of that role.
+        since: when the run began; nothing of it was received earlier.
+        topic: where the run's reports went.
+        patience: in seconds.
+    """
+
+    def __init__(
+        self, database_url: str, since: datetime, topic: str = REPORTS, patience: float = 30.0
+    ) -> None:
+        self._url, self._topic, self._patience = database_url, topic, patience
+        self._since = since - _CLOCKS_DIFFER
+        self._connection: asyncpg.Connection | None = None
+
+    async def rows(self, keys: Sequence[Key]) -> list[Row]:
+        """Every row of these reports, asked for in batches.
+
+        Raises:
+            LedgerUnreachable: as do the other questions.
+        """
+        rows: list[Row] = []
+        for batch in _batches(keys):
+            patients, reports = [key[0] for key in batch], [uuid.UUID(key[1]) for key in batch]
+            found = await self._fetch(_ROWS, patients, reports, self._since)
+            rows += [Row(patient, str(report), *rest) for patient, report, *rest in found]
+        return rows
+
+    async def committed(self) -> dict[int, int]:
+        """The next offset of each partition that the ledger has come to."""
+        return {row[0]: row[1] for row in await self._fetch(_COMMITTED, self._topic)}
+
+    async def refuse_production(self, study_ids: Collection[str]) -> None:
+        """Make sure that none of these studies is a production study.
+
+        Raises:
+            ProductionStudy: naming one.
+        """
+        if rows := await self._fetch(_PRODUCTION, list(study_ids)):
+            raise ProductionStudy(f"{rows[0][0]} is a production study: load tests refuse it.")
+
+    async def close(self) -> None:
+        """Close the connection."""
+        if self._connection is not None:
+            await self._connection.close()
+            self._connection = None
+
+    async def _fetch(self, query: str, *arguments: object) -> list[asyncpg.Record]:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._patience
+        while True:
+            try:
+                if self._connection is None or self._connection.is_closed():
+                    self._connection = await asyncpg.connect(self._url, timeout=10)
+                rows: list[asyncpg.Record] = await self._connection.fetch(query, *arguments)
+                return rows
+            except _DATABASE_AWAY as error:
+                if loop.time() >= until:
+                    raise LedgerUnreachable(
+                        f"The database cannot be asked: {type(error).__name__}."
+                    ) from None
+            await asyncio.sleep(_FIRST_PAUSE_S)
+
+
+_DATABASE_AWAY: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+)
+
+
+async def settled_rows(
+    ledger: Ledger, told: Collection[Told], settle: float, progress: Callable[[int, int], None]
+) -> list[Row]:
+    """Wait until the ledger has all that was accepted, then look at every report of the run.
+
+    Asks for the committed offsets, which costs next to nothing, and looks for the reports once those have
+    passed every receipt. Rows and offsets are committed together: what is not there when the offsets are past
+    it and stand still will not come. Gives up after ``settle`` seconds, and looks all the same.
+    """
+    loop = asyncio.get_running_loop()
+    started = moved = loop.time()
+    missing = accepted = {one.key for one in told if one.outcome == "accepted"}
+    unknown = any(one.outcome == "unknown" for one in told)
+    receipts, all_known = _last_receipts(told)
+    committed, pause = await ledger.committed(), _FIRST_PAUSE_S
+    while missing or unknown:
+        if all(committed.get(partition, 0) > offset for partition, offset in receipts.items()):
+            missing = missing - {row.key for row in await ledger.rows(sorted(missing))}
+            progress(len(accepted) - len(missing), len(accepted))
+            quiet = loop.time() - moved >= _QUIET_S
+            if not (missing or unknown) or (quiet and (all_known or not missing)):
+                break
+        if loop.time() - started >= settle:
+            break
+        await asyncio.sleep(pause)
+        now = await ledger.committed()
+        if now != committed:
+            committed, moved, pause = now, loop.time(), _FIRST_PAUSE_S
+        else:
+            pause = min(_LONGEST_PAUSE_S, pause * 1.5)
+    return await ledger.rows(sorted(one.key for one in told))
+
+
+def _last_receipts(told: Collection[Told]) -> tuple[dict[int, int], bool]:
+    """The highest offset that a receipt names, per partition; and whether every receipt names one."""
+    last: dict[int, int] = {}
+    all_known = True
+    for one in told:
+        if one.outcome == "accepted":
+            if one.partition is None or one.offset is None:
+                all_known = False
+            else:
+                last[one.partition] = max(last.get(one.partition, -1), one.offset)
+    return last, all_known
+
+
+def _batches(keys: Sequence[Key]) -> Iterator[Sequence[Key]]:
+    for start in range(0, len(keys), BATCH):
+        yield keys[start : start + BATCH]
