@@ -128,7 +128,7 @@ def _daily_symptoms(random: Random) -> Answers:
 
 def _phq_9(random: Random) -> Answers:
     """The ninth item stays 0: it would raise a critical alert for every patient of the burst."""
-    return {**{f"item{number}": random.randint(0, 2) for number in range(1, 9)}, "item9": 0}
+    return {**{f"q{number}": random.randint(0, 2) for number in range(1, 9)}, "q9": 0}
 
 
 ANSWERS: Final[Mapping[str, Callable[[Random], Answers]]] = {
