@@ -49,7 +49,10 @@ class CohortError(ValueError):
 
     def __init__(self, file: Path | str, findings: list[BadLine]) -> None:
         self.findings = sorted(findings)
-        super().__init__("\n".join(f"{file}:{one.line}: {one.message}" for one in self.findings))
+        told = "\n".join(f"{file}:{one.line}: {one.message}" for one in self.findings)
+        super().__init__(
+            f"nobody was enrolled; the file has {len(findings)} error{'s'[: len(findings) > 1]}:\n{told}"
+        )
 
 
 def parse_cohort(

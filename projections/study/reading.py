@@ -29,7 +29,8 @@ class StudyFileError(ValueError):
 
     def __init__(self, file: Path, findings: list[Finding]) -> None:
         self.findings = findings
-        super().__init__("\n".join(_sentence(file, finding) for finding in findings))
+        told = "\n".join(_sentence(file, finding) for finding in findings)
+        super().__init__(f"the study file has {len(findings)} error{'s'[: len(findings) > 1]}:\n{told}")
 
 
 def read_study(file: Path) -> Study:
