@@ -305,16 +305,16 @@ create table outbox (
     events jsonb not null,
     seals jsonb not null default '[]',
     epoch text,
-    batch bigint,
-    unique (epoch, batch)
+    batch bigint unique
 ) with (fillfactor = 80);
 create index outbox_unnumbered on outbox (outbox_id) where batch is null;
 
--- One row: the epoch in force, the last number given, and how far each reader of the relay's own has come.
+-- One row: the epoch in force, the last number given, and up to which number Kafka has everything. Numbers go on
+-- through a change of epoch.
 create table relay_state (
     only_row boolean primary key default true check (only_row),
     epoch text not null,
-    system_identifier text not null,
+    lineage text not null,          -- the cluster's system identifier and timeline when the epoch began
     last_batch bigint not null,
     published_batch bigint not null
 );

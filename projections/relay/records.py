@@ -1,0 +1,91 @@
+"""From outbox batches to Kafka records. The names in the headers are those of CloudEvents' Kafka binding."""
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import msgspec
+
+from ingest_gateway.contracts.topics import ALERTS, EVENTS, SEALS
+
+
+class Topics(msgspec.Struct, frozen=True):
+    """Where records go; the events' and the alerts' topic have the same partitions."""
+
+    events: str = EVENTS
+    alerts: str = ALERTS
+    seals: str = SEALS
+
+
+_ALERT_TYPES: Final = "alert."
+_SEAL_PARTITION: Final = 0
+
+Header = tuple[str, bytes]
+
+
+class Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An event as the outbox holds it and other systems get it: ids, never answers."""
+
+    id: str
+    type: str
+    studyId: str
+    siteId: str
+    patientId: str
+    at: str
+    data: msgspec.Raw
+
+
+class SealHead(msgspec.Struct, frozen=True):
+    """The seal of a range of one partition's ledger rows, as hex."""
+
+    partition: int
+    firstOffset: int
+    lastOffset: int
+    seal: str
+
+
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """What is sent to one partition of one topic."""
+
+    topic: str
+    partition: int
+    key: bytes
+    value: bytes
+    headers: list[Header]
+
+
+_events = msgspec.json.Decoder(list[Event])
+_seals = msgspec.json.Decoder(list[SealHead])
+_encoder = msgspec.json.Encoder()
+_FIXED: Final[list[Header]] = [("ce_specversion", b"1.0"), ("content-type", b"application/json")]
+
+
+def event_records(events: str, topics: Topics, partition_of: Callable[[str], int]) -> Iterator[Record]:
+    """The records of a batch's events, in their order; an alert's event goes to its own topic as well.
+
+    Args:
+        events: outbox.events as JSON text.
+        topics: their names.
+        partition_of: a patient's partition of the events' and the alerts' topic.
+    """
+    encode = _encoder.encode
+    for event in _events.decode(events):
+        patient_id = event.patientId
+        key = patient_id.encode()
+        headers = [
+            *_FIXED,
+            ("ce_id", event.id.encode()),
+            ("ce_type", event.type.encode()),
+            ("ce_source", b"/studies/" + event.studyId.encode()),
+            ("ce_subject", key),
+            ("ce_time", event.at.encode()),
+        ]
+        partition, value = partition_of(patient_id), encode(event)
+        yield Record(topics.events, partition, key, value, headers)
+        if event.type.startswith(_ALERT_TYPES):
+            yield Record(topics.alerts, partition, key, value, headers)
+
+
+def seal_records(seals: str, topics: Topics) -> Iterator[Record]:
+    """The records of a batch's seal heads: their topic has one partition."""
+    for seal in _seals.decode(seals):
+        yield Record(topics.seals, _SEAL_PARTITION, str(seal.partition).encode(), _encoder.encode(seal), [])

@@ -1,0 +1,183 @@
+"""The relay at work: waiting for its turn, leading, and beginning again when something fails."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import chain
+from typing import Final
+
+import asyncpg
+from aiokafka.errors import KafkaError
+
+from projections.relay.metrics import Metrics
+from projections.relay.numbering import Head, enter_epoch, number_batches, try_to_lead
+from projections.relay.publishing import Publisher, TopicsMissing, open_publisher
+from projections.relay.records import Topics, event_records, seal_records
+from projections.sql import queries
+
+_log = logging.getLogger(__name__)
+_SQL: Final = queries("relay")
+_STANDBY_S: Final = 0.5
+_AGAIN_S: Final = 1.0
+_IDLE_S: Final = 1.0
+_SEND_S: Final = 15.0
+_STATEMENT_S: Final = 5.0
+_READ_BATCHES: Final = 4
+_TOPICS: Final = Topics()
+_AWAY: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+
+class Relay:
+    """One relay process; ``run`` ends only when it is cancelled. ``leads`` says whether it has the lock.
+
+    ``poll_s`` is how often a leader looks for committed batches, in seconds.
+    """
+
+    def __init__(
+        self,
+        database_url: str,
+        bootstrap: str,
+        metrics: Metrics,
+        poll_s: float = 0.05,
+        topics: Topics = _TOPICS,
+    ) -> None:
+        self._database_url = database_url
+        self._bootstrap = bootstrap
+        self._metrics = metrics
+        self._poll_s = poll_s
+        self._topics = topics
+        self._postgres: str | None = "Waiting for Postgres"
+        self._kafka: str | None = "Waiting for Kafka"
+        self.leads = False
+        self._newest = 0
+        self._news = asyncio.Event()
+
+    def why_not_ready(self) -> str | None:
+        """What an operator should know; None in a leader that works and in a relay that stands by."""
+        return self._postgres or (self._kafka if self.leads else None)
+
+    async def run(self) -> None:
+        """Stand by, lead, and stand by again when the lock's connection is lost."""
+        while True:
+            try:
+                async with self._connection() as connection:
+                    await self._stand_by(connection)
+                    await self._lead(connection)
+            except _AWAY as error:
+                self._postgres = f"Waiting for Postgres ({type(error).__name__})"
+                self._failed("postgres", error)
+            await asyncio.sleep(_AGAIN_S)
+
+    async def _stand_by(self, connection: asyncpg.Connection) -> None:
+        """Return when the lock is ours. A relay that waits for it is ready: it takes over by itself."""
+        while not await try_to_lead(connection):
+            if self._postgres is not None:
+                _log.info("standing by")
+            self._postgres = None
+            await asyncio.sleep(_STANDBY_S)
+
+    async def _lead(self, connection: asyncpg.Connection) -> None:
+        """Number on this connection for as long as it lives; publish beside it."""
+        head, published = await enter_epoch(connection)
+        self._newest = head.batch
+        _log.info("leading", extra={"cursor": head.cursor, "published": published})
+        self.leads, self._postgres = True, None
+        self._metrics.leading.set(1)
+        publishing = asyncio.create_task(self._keep_publishing())
+        try:
+            while True:
+                self._count(await number_batches(connection))
+                await asyncio.sleep(self._poll_s)
+        finally:
+            self.leads = False
+            self._metrics.leading.set(0)
+            publishing.cancel()
+            await asyncio.gather(publishing, return_exceptions=True)
+
+    def _count(self, head: Head | None) -> None:
+        if head is not None:
+            self._metrics.numbered.inc(head.count)
+            self._newest = head.batch
+            self._news.set()
+
+    async def _keep_publishing(self) -> None:
+        """Publish, and begin again from the last acknowledged batch after any failure."""
+        while True:
+            try:
+                async with (
+                    self._connection() as connection,
+                    open_publisher(self._bootstrap, self._topics) as publisher,
+                ):
+                    self._kafka = None
+                    await self._publish(connection, publisher)
+            except (*_AWAY, KafkaError, TopicsMissing) as error:
+                self._kafka = f"Numbering goes on; publishing waits ({type(error).__name__})"
+                self._failed("publishing", error)
+            except Exception as error:  # a batch that cannot be read: loud, and tried again after a repair
+                self._kafka = f"Publishing cannot go on ({type(error).__name__})"
+                _log.exception("publishing cannot go on")
+                self._metrics.failures.labels("publishing").inc()
+            await asyncio.sleep(_AGAIN_S)
+
+    async def _publish(self, connection: asyncpg.Connection, publisher: Publisher) -> None:
+        """Send what is numbered and not published, a few batches at a time.
+
+        Raises:
+            TimeoutError: Kafka did not acknowledge within 15 s; the producer is to be made anew.
+        """
+        position: int = (await connection.fetchrow(_SQL["state"]))["published_batch"]
+        while True:
+            self._metrics.unpublished.set(max(0, self._newest - position))
+            rows = await connection.fetch(_SQL["to_publish"], position, _READ_BATCHES)
+            if not rows:
+                await self._wait_for_news()
+                continue
+            records = chain.from_iterable(
+                chain(
+                    event_records(row["events"], self._topics, publisher.partition_of),
+                    seal_records(row["seals"], self._topics),
+                )
+                for row in rows
+            )
+            async with asyncio.timeout(_SEND_S):
+                counts = await publisher.send(records)
+            position = rows[-1]["batch"]
+            await connection.execute(_SQL["published"], position)
+            for topic, count in counts.items():
+                self._metrics.published.labels(topic).inc(count)
+
+    async def _wait_for_news(self) -> None:
+        """Until a batch is numbered, or a second has gone by."""
+        try:
+            async with asyncio.timeout(_IDLE_S):
+                await self._news.wait()
+        except TimeoutError:
+            return
+        self._news.clear()
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[asyncpg.Connection]:
+        """A connection whose end Postgres notices soon, so that the lock of a lost relay is set free."""
+        connection = await asyncpg.connect(
+            self._database_url,
+            timeout=_STATEMENT_S,
+            command_timeout=_STATEMENT_S,
+            server_settings={
+                "application_name": "eightbells relay",
+                "statement_timeout": str(int(_STATEMENT_S * 1000)),
+                "lock_timeout": "2000",
+                "idle_in_transaction_session_timeout": "5000",
+                "tcp_keepalives_idle": "5",
+                "tcp_keepalives_interval": "2",
+                "tcp_keepalives_count": "3",
+            },
+        )
+        try:
+            yield connection
+        finally:
+            connection.terminate()
+
+    def _failed(self, part: str, error: Exception) -> None:
+        self._metrics.failures.labels(part).inc()
+        _log.warning("beginning again", extra={"failed": part, "error": type(error).__name__})
