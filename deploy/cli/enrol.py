@@ -88,7 +88,7 @@ def enrol(
         click.echo(json.dumps(answer))
         return
     click.echo(
-        f"{result.study_id} ({purpose}): enrolled patients: {result.patients:,}, with {result.visits:,} visits."
+        f"{result.study_id} ({purpose}): {result.patients:,} new patients with {result.visits:,} visits."
     )
     if codes and result.patients:
         click.echo(f"Their activation codes are in {codes}; they are kept nowhere else.")
