@@ -1,1 +1,1 @@
-"""The workers that read the topics: reports now, alerts later."""
+"""Processes that read Kafka: reports into Postgres, and alerts to people."""

@@ -1,0 +1,36 @@
+"""Applies batches of the log to Postgres: one transaction each, by compare-and-set on the offsets."""
+
+from projections.store.enrolment import InstrumentKey, Staff, read_instruments, read_patients, read_staff
+from projections.store.entry import Attempt, Disposition, Entry, Identity, Outcome, Patient
+from projections.store.errors import Meaning, RefusedEntry, Superseded, meaning
+from projections.store.session import connect
+from projections.store.streams import add_offsets, ledger_prepared_until, next_offsets, stream_number
+from projections.store.transaction import Applied, Chain, apply_batch
+from projections.store.visits import Slot
+
+__all__ = [
+    "Applied",
+    "Attempt",
+    "Chain",
+    "Disposition",
+    "Entry",
+    "Identity",
+    "InstrumentKey",
+    "Meaning",
+    "Outcome",
+    "Patient",
+    "RefusedEntry",
+    "Slot",
+    "Staff",
+    "Superseded",
+    "add_offsets",
+    "apply_batch",
+    "connect",
+    "ledger_prepared_until",
+    "meaning",
+    "next_offsets",
+    "read_instruments",
+    "read_patients",
+    "read_staff",
+    "stream_number",
+]

@@ -1,0 +1,124 @@
+"""The ledger's rows: one per offset, and what their seal covers."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from projections import seals
+from projections.store.entry import Entry, Outcome
+
+COLUMNS: Final = (
+    "received_at",
+    "stream_id",
+    "kafka_partition",
+    "kafka_offset",
+    "disposition",
+    "reason",
+    "first_partition",
+    "first_offset",
+    "gap_until",
+    "patient_id",
+    "report_id",
+    "instrument",
+    "instrument_version",
+    "recorded_at",
+    "visit_id",
+    "placement",
+    "flags",
+    "amends",
+    "user_id",
+    "role",
+    "sent_at",
+    "sha256",
+    "record_key",
+    "headers",
+    "value",
+)
+
+Row = tuple[Any, ...]
+
+
+def ledger_row(stream: int, entry: Entry, outcome: Outcome) -> tuple[Row, bytes]:
+    """The row of an entry, in the order of ``COLUMNS``, and its digest for the seal."""
+    report = entry.report
+    if report is None:
+        patient_id = report_id = instrument = version = recorded_at = amends = None
+    else:
+        patient_id, report_id = report.patientId, report.report_id
+        instrument, version = report.instrument, report.instrumentVersion
+        recorded_at, amends = report.recordedAt, report.amends
+    first_partition, first_offset = outcome.first or (None, None)
+    flags = _flags(entry, outcome)
+    row = (
+        entry.received_at,
+        stream,
+        entry.partition,
+        entry.offset,
+        outcome.disposition,
+        outcome.reason,
+        first_partition,
+        first_offset,
+        entry.gap_until,
+        patient_id,
+        report_id,
+        instrument,
+        version,
+        recorded_at,
+        outcome.visit_id,
+        outcome.placement,
+        flags,
+        amends,
+        entry.user_id,
+        entry.role,
+        entry.sent_at,
+        entry.sha256,
+        entry.record_key,
+        entry.headers,
+        entry.value,
+    )
+    covered = [
+        str(entry.partition),
+        str(entry.offset),
+        _text(entry.gap_until),
+        seals.microseconds(entry.received_at),
+        outcome.disposition,
+        outcome.reason,
+        _text(first_partition),
+        _text(first_offset),
+        patient_id,
+        report_id,
+        instrument,
+        version,
+        _instant(recorded_at),
+        outcome.visit_id,
+        outcome.placement,
+        flags,
+        amends and amends.lower(),
+        entry.user_id,
+        entry.role,
+        _instant(entry.sent_at),
+        _hex(entry.sha256),
+        _hex(entry.record_key),
+        entry.headers,
+    ]
+    return row, seals.row_digest(covered)
+
+
+def _flags(entry: Entry, outcome: Outcome) -> str | None:
+    if not entry.flags and not outcome.flags:
+        return None
+    flags = dict(entry.flags or {})
+    if outcome.flags:
+        flags["placement"] = list(outcome.flags)
+    return seals.jsonb_text(flags)
+
+
+def _text(number: int | None) -> str | None:
+    return None if number is None else str(number)
+
+
+def _hex(value: bytes | None) -> str | None:
+    return None if value is None else value.hex()
+
+
+def _instant(value: datetime | None) -> str | None:
+    return None if value is None else seals.microseconds(value)

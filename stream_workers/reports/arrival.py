@@ -1,0 +1,186 @@
+"""Read one Kafka record: its bytes, who sent it, and whether it lies where that patient's reports belong."""
+
+import base64
+import hashlib
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Final, Protocol
+
+import msgspec
+
+from ingest_gateway.contracts.partitioning import partition_for
+from ingest_gateway.contracts.report import (
+    FIRST_YEAR,
+    LAST_YEAR,
+    MAX_REPORT_BYTES,
+    MalformedJson,
+    Report,
+    WrongEnvelope,
+    decode_report,
+)
+from ingest_gateway.contracts.topics import HEADER_ROLE, HEADER_SENT_AT, HEADER_TRACEPARENT, HEADER_USER_ID
+from projections.seals import jsonb_text
+
+UNREADABLE: Final = "unreadable"
+UNATTRIBUTED: Final = "unattributed"
+MISROUTED: Final = "misrouted"
+ROLES: Final = ("patient", "doctor", "admin")
+
+_MAX_USER_ID_CHARACTERS: Final = 128
+_MAX_REMEMBERED_PARTITIONS: Final = 200_000
+_GATEWAYS_HEADERS: Final = frozenset({HEADER_USER_ID, HEADER_ROLE, HEADER_SENT_AT, HEADER_TRACEPARENT})
+
+Header = tuple[str, bytes | None]
+
+
+class Record(Protocol):
+    """A record as a Kafka client hands it over. ``timestamp`` is in milliseconds since 1970."""
+
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[Header]
+
+
+class Arrival(msgspec.Struct, frozen=True, gc=False):
+    """One record as it lies in the log, read but not yet judged.
+
+    ``trouble`` is the reason to quarantine it that needs no enrolment to see. ``record_key`` and ``headers``
+    are set only where they are not what the gateway writes.
+    """
+
+    partition: int
+    offset: int
+    received_at: datetime
+    sha256: bytes | None
+    value: bytes | None
+    report: Report | None
+    trouble: str | None
+    user_id: str | None
+    role: str | None
+    sent_at: datetime | None
+    record_key: bytes | None
+    headers: str | None
+
+
+class Sender(msgspec.Struct, frozen=True, gc=False):
+    """What the headers say. ``known`` where they name one user and one role that exists."""
+
+    user_id: str | None = None
+    role: str | None = None
+    sent_at: datetime | None = None
+    known: bool = False
+    as_gateway_writes: bool = False
+
+
+class RecordReader:
+    """Reads the records of one topic. Remembers to which partition patients belong, for hashing is slow.
+
+    Args:
+        partitions: how many the topic has.
+        clock: asked where a record has no usable time of its own.
+    """
+
+    def __init__(self, partitions: int, clock: Callable[[], datetime]) -> None:
+        self._partitions = partitions
+        self._clock = clock
+        self._belongs: dict[str, int] = {}
+        self._latest = (-1, datetime.min.replace(tzinfo=UTC))
+
+    def read(self, record: Record) -> Arrival:
+        """Read one record. Never raises: what cannot be read is ``unreadable``."""
+        value, key, report = record.value, record.key, None
+        if value is not None and len(value) <= MAX_REPORT_BYTES:
+            try:
+                report = decode_report(value)
+            except (MalformedJson, WrongEnvelope):
+                report = None
+        sender = read_sender(record.headers)
+        trouble, ours = None, False
+        if report is None:
+            trouble = UNREADABLE
+        else:
+            ours = key == report.patientId.encode()
+            if not sender.known:
+                trouble = UNATTRIBUTED
+            elif not ours or self._partition_of(report.patientId) != record.partition:
+                trouble = MISROUTED
+        return Arrival(
+            record.partition,
+            record.offset,
+            self.received_at(record.timestamp),
+            None if value is None else hashlib.sha256(value).digest(),
+            value,
+            report,
+            trouble,
+            sender.user_id,
+            sender.role,
+            sender.sent_at,
+            None if ours else key,
+            None if sender.as_gateway_writes else _kept(record.headers),
+        )
+
+    def received_at(self, timestamp: int) -> datetime:
+        """The broker's time of a record; our own where a topic was made to hold something else."""
+        if timestamp == self._latest[0]:
+            return self._latest[1]
+        try:
+            instant = datetime.fromtimestamp(timestamp / 1000, UTC)
+        except (OverflowError, OSError, ValueError):
+            return self._clock()
+        if not FIRST_YEAR <= instant.year <= LAST_YEAR:
+            return self._clock()
+        self._latest = (timestamp, instant)
+        return instant
+
+    def _partition_of(self, patient_id: str) -> int:
+        partition = self._belongs.get(patient_id)
+        if partition is None:
+            if len(self._belongs) >= _MAX_REMEMBERED_PARTITIONS:
+                self._belongs.clear()
+            partition = self._belongs[patient_id] = partition_for(patient_id, self._partitions)
+        return partition
+
+
+def read_sender(headers: Sequence[Header]) -> Sender:
+    """Who sent a record, by the headers that gateways write; anything missing, doubled or odd is nobody."""
+    found = dict(headers)
+    user_id = _text(found.get(HEADER_USER_ID))
+    role = _text(found.get(HEADER_ROLE))
+    sent_at = _instant(found.get(HEADER_SENT_AT))
+    once = len(found) == len(headers)
+    known = once and user_id is not None and role in ROLES
+    ours = known and sent_at is not None and found.keys() <= _GATEWAYS_HEADERS
+    return Sender(user_id, role, sent_at, known, ours)
+
+
+def _text(value: bytes | None) -> str | None:
+    """A short text that Postgres can hold, or None."""
+    if not value or len(value) > 4 * _MAX_USER_ID_CHARACTERS or b"\0" in value:
+        return None
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        return None
+    return text if len(text) <= _MAX_USER_ID_CHARACTERS else None
+
+
+def _instant(value: bytes | None) -> datetime | None:
+    """An aware RFC 3339 instant of our times, or None."""
+    try:
+        instant = datetime.fromisoformat((value or b"").decode("ascii"))
+    except ValueError:
+        return None
+    return instant if instant.tzinfo is not None and FIRST_YEAR <= instant.year <= LAST_YEAR else None
+
+
+def _kept(headers: Sequence[Header]) -> str:
+    """Headers as [[name, base64 of the value], ...]; Postgres holds no NUL, so one in a name is written ␀."""
+    return jsonb_text(
+        [
+            [name.replace("\0", "\u2400"), None if value is None else base64.b64encode(value).decode()]
+            for name, value in headers
+        ]
+    )

@@ -1,0 +1,71 @@
+"""From what was fetched to one batch: contiguous per partition, with gaps where offsets hold no record."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from stream_workers.reports.arrival import Arrival, Record
+
+
+class Gap(msgspec.Struct, frozen=True, gc=False):
+    """Offsets from ``offset`` to ``until`` that hold no record: transaction markers, or worse."""
+
+    partition: int
+    offset: int
+    until: int
+    received_at: datetime
+
+
+class Fetched(msgspec.Struct, frozen=True):
+    """Records per partition, in offset order, and the offset after everything that was looked at.
+
+    ``positions`` may be beyond the last record: a transaction marker at the end of the log is never handed
+    over, only skipped.
+    """
+
+    records: Mapping[int, Sequence[Record]]
+    positions: Mapping[int, int]
+
+
+class OffsetWentBack(RuntimeError):
+    """A record lies before the offset that was asked for: the position in the log cannot be trusted."""
+
+
+Item = Arrival | Gap
+
+
+def assemble(
+    fetched: Fetched,
+    expected: Mapping[int, int],
+    read: Callable[[Record], Arrival],
+    gap_time: Callable[[int], datetime],
+) -> list[Item]:
+    """Everything fetched, ascending by (partition, offset), with a ``Gap`` for each range without a record.
+
+    Args:
+        fetched: what the log gave.
+        expected: the next offset to apply, per partition.
+        read: reads a record.
+        gap_time: the time to give to a gap of that partition that has no record after it.
+
+    Raises:
+        OffsetWentBack: see there.
+    """
+    items: list[Item] = []
+    for partition in sorted(fetched.positions):
+        following = expected[partition]
+        time_of_last: datetime | None = None
+        for record in fetched.records.get(partition, ()):
+            if record.offset < following:
+                raise OffsetWentBack(f"partition {partition}: {record.offset} came after {following - 1}")
+            arrival = read(record)
+            if record.offset > following:
+                gap_at = time_of_last or arrival.received_at
+                items.append(Gap(partition, following, record.offset - 1, gap_at))
+            items.append(arrival)
+            following, time_of_last = record.offset + 1, arrival.received_at
+        position = fetched.positions[partition]
+        if position > following:
+            items.append(Gap(partition, following, position - 1, time_of_last or gap_time(partition)))
+    return items

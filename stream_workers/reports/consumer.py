@@ -1,0 +1,277 @@
+"""The worker's loop: position by Postgres, fetch, apply, again."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from datetime import datetime, timedelta
+from typing import Any, Final, TypeVar
+
+import asyncpg
+import msgspec
+from aiokafka.errors import (
+    KafkaError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+    RecordTooLargeError,
+)
+
+from ingest_gateway.process.topic_identity import TopicIdentity
+from projections import store
+from stream_workers.reports.applier import Abandoned, Applier
+from stream_workers.reports.arrival import RecordReader
+from stream_workers.reports.batch import Fetched, assemble
+from stream_workers.reports.health import Health, Stopped
+from stream_workers.reports.log import ReportLog
+from stream_workers.reports.metrics import WorkerMetrics
+
+_log = logging.getLogger(__name__)
+
+_FETCH_MS: Final = 500
+_SILENT_AFTER: Final = timedelta(seconds=15)
+_REJOIN_PAUSE_S: Final = 1.0
+_LEDGER_LOOK_S: Final = 60.0
+_Result = TypeVar("_Result")
+
+
+class Pace(msgspec.Struct, frozen=True):
+    """How much, and how often. Seconds, unless the name says otherwise."""
+
+    max_records: int
+    batch_interval: float
+    commit_hint: float
+    ledger_days_ahead: int
+
+
+class ReportConsumer:
+    """Applies one topic's records, in the order of their offsets, to Postgres.
+
+    ``run`` returns after ``stop`` was called, with the batch in hand committed. On ``Stopped`` it leaves the
+    group, stays unready and waits to be stopped.
+    """
+
+    def __init__(
+        self,
+        log: ReportLog,
+        applier: Applier,
+        reader: RecordReader,
+        identity: Callable[[], Coroutine[Any, Any, TopicIdentity]],
+        *,
+        seal_key: bytes,
+        pace: Pace,
+        clock: Callable[[], datetime],
+        metrics: WorkerMetrics,
+        health: Health,
+    ) -> None:
+        self._kafka = log
+        self._applier = applier
+        self._reader = reader
+        self._identity = identity
+        self._seal_key = seal_key
+        self._pace = pace
+        self._clock = clock
+        self._metrics = metrics
+        self._health = health
+        self._stopping = asyncio.Event()
+        self._identity_now: TopicIdentity | None = None
+        self._stream = 0
+        self._expected: dict[int, int] = {}
+        self._positioned = -1
+        self._last_time: dict[int, datetime] = {}
+        self._hint_due = 0.0
+        self._ledger_due = 0.0
+        self._batch_due = 0.0
+
+    def stop(self) -> None:
+        """Finish the batch in hand, leave the group, return from ``run``."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Work until ``stop``."""
+        self._health.note("start", None)
+        try:
+            while not self._stopping.is_set():
+                await self._member()
+        except Stopped as error:
+            self._health.stop(str(error))
+            await self._stopping.wait()
+        finally:
+            await self._applier.close()
+
+    async def _member(self) -> None:
+        """One membership of the group, until it fails or the worker stops."""
+        try:
+            await self._joined()
+            while not self._stopping.is_set():
+                await self._step()
+        except (OffsetOutOfRangeError, RecordTooLargeError) as error:
+            raise Stopped(
+                f"the log does not hold the ledger's next offset ({type(error).__name__})"
+            ) from error
+        except KafkaError as error:
+            _log.warning("lost Kafka", extra={"cause": type(error).__name__})
+            self._health.note("kafka", f"waiting for Kafka ({type(error).__name__})")
+            await self._pause(_REJOIN_PAUSE_S)
+        finally:
+            await self._leave()
+
+    async def _joined(self) -> None:
+        self._health.note("kafka", "joining the consumer group")
+        self._positioned = -1
+        await self._unless_stopping(self._kafka.start())
+
+    async def _leave(self) -> None:
+        if self._stopping.is_set() and self._positioned == self._kafka.generation:
+            await self._kafka.commit_hint(self._expected)
+        await self._kafka.stop()
+
+    async def _step(self) -> None:
+        if self._positioned != self._kafka.generation and not await self._position():
+            return
+        await self._pause(self._batch_due - time.monotonic())
+        try:
+            fetched = await self._unless_stopping(self._kafka.fetch(_FETCH_MS, self._pace.max_records))
+        except NoOffsetForPartitionError:
+            fetched = None  # a new member's partitions, before anybody has set their positions
+        if fetched is None:
+            if not self._stopping.is_set():
+                self._positioned = -1
+            return
+        await self._apply(fetched)
+        await self._look_around()
+
+    async def _position(self) -> bool:
+        """Seek to where the ledger stands. False where the assignment changes meanwhile."""
+        generation, partitions = self._kafka.generation, self._kafka.assigned()
+        identity = await self._identity()
+
+        async def read(connection: asyncpg.Connection) -> tuple[int, dict[int, int]]:
+            stream = await store.stream_number(connection, identity)
+            return stream, await store.next_offsets(connection, stream, partitions)
+
+        async def begin(connection: asyncpg.Connection) -> None:
+            await store.add_offsets(connection, self._stream, identity, begun, self._seal_key)
+
+        # Nothing is applied here: a database that is not migrated yet, or a password to come, is waited for.
+        try:
+            self._stream, offsets = await self._patiently(read, generation, also_wait_for=("stop",))
+            unseen = partitions - offsets.keys()
+            if unseen:
+                begun = await self._kafka.first_offsets(unseen)
+                self._alarm_late_starts(begun)
+                await self._patiently(begin, generation)
+                _, offsets = await self._patiently(read, generation)
+        except Abandoned:
+            return False
+        if generation != self._kafka.generation or not self._kafka.seek(offsets):
+            return False
+        self._identity_now, self._expected = identity, offsets
+        self._positioned = generation
+        self._metrics.lag.clear()
+        return True
+
+    async def _apply(self, fetched: Fetched) -> None:
+        items = assemble(fetched, self._expected, self._reader.read, self._gap_time)
+        if not items:
+            return
+        generation = self._positioned
+        self._batch_due = 0.0
+        if len(items) < self._pace.max_records:
+            self._batch_due = time.monotonic() + self._pace.batch_interval
+        try:
+            async with self._kafka.in_hand:
+                await self._applier.apply(self._stream, items, lambda: self._given_up(generation))
+        except store.Superseded:
+            self._metrics.superseded.inc()
+            _log.warning("offsets had moved already: reading where the ledger stands")
+            self._batch_due = time.monotonic() + self._pace.batch_interval
+            self._positioned = -1
+            return
+        except Abandoned:
+            self._positioned = -1
+            return
+        self._expected.update(fetched.positions)
+        for item in items:
+            self._last_time[item.partition] = item.received_at
+
+    async def _look_around(self) -> None:
+        """Readiness, lag, the hint to Kafka: everything that is not a report."""
+        now, ticks = self._clock(), time.monotonic()
+        answered = self._kafka.last_answer_ms()
+        silent = answered is not None and now.timestamp() * 1000 - answered > _SILENT_AFTER / timedelta(
+            milliseconds=1
+        )
+        self._health.note("kafka", "Kafka does not answer" if silent else None)
+        for partition, end in self._kafka.ends().items():
+            self._metrics.lag.labels(str(partition)).set(max(0, end - self._expected.get(partition, end)))
+        if ticks >= self._hint_due:
+            self._hint_due = ticks + self._pace.commit_hint
+            await self._kafka.commit_hint(self._expected)
+        if ticks >= self._ledger_due:
+            self._ledger_due = ticks + _LEDGER_LOOK_S
+            await self._look_at_ledger(now)
+            if await self._identity() != self._identity_now:
+                _log.error("the topic was deleted and made anew: beginning at its start")
+                self._positioned = -1
+
+    async def _look_at_ledger(self, now: datetime) -> None:
+        async def read(connection: asyncpg.Connection) -> datetime | None:
+            return await store.ledger_prepared_until(connection, now)
+
+        generation = self._positioned
+        try:
+            until = await self._patiently(read, generation)
+        except Abandoned:
+            return
+        short = until is None or until - now < timedelta(days=self._pace.ledger_days_ahead)
+        self._health.note(
+            "ledger",
+            "the ledger has too few month partitions ahead: run `eightbells migrate`" if short else None,
+        )
+
+    def _alarm_late_starts(self, first_offsets: dict[int, int]) -> None:
+        for partition, first in first_offsets.items():
+            if first > 0:
+                self._metrics.late_starts.inc()
+                _log.error(
+                    "the log had lost its beginning before the ledger began",
+                    extra={"partition": partition, "first_offset": first},
+                )
+
+    def _gap_time(self, partition: int) -> datetime:
+        return self._last_time.get(partition) or self._clock()
+
+    async def _patiently(
+        self,
+        act: Callable[[asyncpg.Connection], Awaitable[_Result]],
+        generation: int,
+        *,
+        also_wait_for: tuple[store.Meaning, ...] = (),
+    ) -> _Result:
+        return await self._applier.patiently(
+            act, lambda: self._given_up(generation), also_wait_for=also_wait_for
+        )
+
+    def _given_up(self, generation: int) -> bool:
+        return self._stopping.is_set() or generation != self._kafka.generation
+
+    async def _pause(self, seconds: float) -> None:
+        if seconds > 0:
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._stopping.wait()
+            except TimeoutError:
+                pass
+
+    async def _unless_stopping(self, step: Coroutine[Any, Any, _Result]) -> _Result | None:
+        """Run ``step``, but cancel it when the worker stops; None then."""
+        running = asyncio.ensure_future(step)
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            return await running if running.done() else None
+        finally:
+            stopping.cancel()
+            if not running.done():
+                running.cancel()
+                await asyncio.wait({running})
