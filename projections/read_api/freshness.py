@@ -1,7 +1,9 @@
 """How fresh an answer is. The API knows only what is committed, so it asks before it reads the data.
 
-``asOf``: every report that the broker received before this instant is in the answer, as far as the worker
-has said so. ``lag``: seconds between ``asOf`` and the answer. Null: the worker has said nothing yet.
+``asOf``: every report that Kafka took before this instant is in the answer. The worker says so for each
+partition, also when nothing arrives, and the slowest partition decides; so a worker that stands still shows
+as a growing ``lag``, the seconds from ``asOf`` to now. Until it has said so for every partition, ``asOf`` is
+the newest commit. Null: nothing was ever committed.
 """
 
 from datetime import datetime
@@ -15,7 +17,9 @@ from projections.read_api.services import Services
 class Freshness(BaseModel):
     """What stands on every answer that shows trial data."""
 
-    asOf: datetime | None = Field(description="Everything committed up to this instant is in the answer.")
+    asOf: datetime | None = Field(
+        description="Every report that arrived before this instant is in the answer."
+    )
     lag: float | None = Field(description="Seconds from then to now; null before anything was committed.")
 
 

@@ -86,8 +86,15 @@ delete from refresh_tokens where expires_at < $1
 
 -- Freshness -----------------------------------------------------------------------------------------------
 
+-- The slowest partition decides. Until the worker has said of every partition how far it is, the newest commit.
 -- name: freshness
-select written_at as as_of from outbox order by outbox_id desc limit 1
+select coalesce(
+    (
+        select min(seen_until) from offsets where stream_id = (select max(stream_id) from streams)
+        having bool_and(seen_until is not null)
+    ),
+    (select written_at from outbox order by outbox_id desc limit 1)
+)
 
 -- Reading -------------------------------------------------------------------------------------------------
 

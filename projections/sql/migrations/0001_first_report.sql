@@ -175,6 +175,7 @@ create table offsets (
     first_offset bigint not null,
     next_offset bigint not null,
     seal bytea not null,
+    seen_until timestamptz,         -- every record appended before this instant is applied, as the worker last said
     primary key (stream_id, kafka_partition)
 ) with (fillfactor = 50);
 
