@@ -14,6 +14,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from ingest_gateway.contracts.problem import MEDIA_TYPE, problem_bytes
 
 HEADERS_S: Final = 10.0
+_LINGER_S: Final = 1.0
 _DETAILS: Final = {
     HTTPStatus.BAD_REQUEST: "That was not HTTP.",
     HTTPStatus.REQUEST_TIMEOUT: "The headers took longer than 10 s.",
@@ -25,6 +26,7 @@ class ApiProtocol(H11Protocol):
     """One connection. From its start, and from a later request's first byte, headers have 10 s to arrive."""
 
     _deadline: asyncio.TimerHandle | None = None
+    _refused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start the first request's deadline."""
@@ -32,7 +34,9 @@ class ApiProtocol(H11Protocol):
         self._deadline = self.loop.call_later(HEADERS_S, self._too_slow)
 
     def data_received(self, data: bytes) -> None:
-        """Parse, and see whether headers are still awaited."""
+        """Parse, and see whether headers are still awaited. After a refusal, throw away."""
+        if self._refused:
+            return
         super().data_received(data)
         self._watch()
 
@@ -69,17 +73,21 @@ class ApiProtocol(H11Protocol):
         self._refuse(HTTPStatus.REQUEST_TIMEOUT)
 
     def _refuse(self, status: HTTPStatus) -> None:
-        """Answer where no answer has begun, and close."""
-        if self.transport.is_closing():
+        """Answer where no answer has begun, and close.
+
+        What the client is still sending is read for a second: closing with bytes unread would reset the
+        connection, and the client might never see the answer.
+        """
+        if self._refused or self.transport.is_closing():
             return
+        self._refused = True
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             body = problem_bytes(status, status.phrase, _DETAILS[status])
-            headers = [
-                ("Content-Type", MEDIA_TYPE),
-                ("Content-Length", str(len(body))),
-                ("Connection", "close"),
-            ]
-            head = f"HTTP/1.1 {status} {status.phrase}\r\n"
-            head += "".join(f"{name}: {value}\r\n" for name, value in headers)
-            self.transport.write(head.encode("ascii") + b"\r\n" + body)
-        self.transport.close()
+            head = (
+                f"HTTP/1.1 {status} {status.phrase}\r\nContent-Type: {MEDIA_TYPE}\r\n"
+                f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+            )
+            self.transport.write(head.encode("ascii") + body)
+        self._disarm()
+        self._deadline = self.loop.call_later(_LINGER_S, self.transport.close)
+        self.transport.write_eof()

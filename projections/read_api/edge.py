@@ -7,8 +7,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from projections.read_api.metrics import UNKNOWN_ROUTE, Metrics
-from projections.read_api.problems import internal_error, problem_response
+from projections.read_api.metrics import Metrics
+from projections.read_api.problems import internal_error, problem_response, route_template
 
 MAX_HEADER_BYTES: Final = 16 * 1024
 MAX_HEADERS: Final = 64
@@ -57,12 +57,11 @@ class Edge:
             refusal = self._refusal(scope, headers) or self._preflight(scope, headers, foreign)
             await (refusal or self._app)(scope, receive, send_marked)
         except Exception as error:
-            response = internal_error(f"{scope['method']} {_route(scope)}", error)
-            if begun:
-                raise
-            await response(scope, receive, send_marked)
+            if not begun:  # else it was logged and answered, and is raised on for servers that log themselves
+                await internal_error(scope, error)(scope, receive, send_marked)
         finally:
-            self._metrics.request(scope["method"], _route(scope), status, time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            self._metrics.request(scope["method"], route_template(scope), status, seconds)
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         raw = scope["headers"]
@@ -95,10 +94,6 @@ class Edge:
             headers.add_vary_header("Origin")
         if allowed:
             headers["Access-Control-Allow-Origin"] = self._cors_origin
-
-
-def _route(scope: Scope) -> str:
-    return getattr(scope.get("route"), "path", None) or UNKNOWN_ROUTE
 
 
 def _hostname(host: str) -> str:

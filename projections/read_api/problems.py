@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.types import Scope
 
 from ingest_gateway.contracts.problem import (
     INVALID_TOKEN,
@@ -19,6 +20,7 @@ from ingest_gateway.contracts.problem import (
     problem_bytes,
 )
 from projections.read_api.database import is_outage
+from projections.read_api.metrics import UNKNOWN_ROUTE
 
 _log = logging.getLogger(__name__)
 _TITLES = {400: "Bad request", 404: "Not found", 405: "Method not allowed"}
@@ -93,7 +95,7 @@ def problem_response(
     return Response(problem_bytes(status, title, detail, **extra), status, headers, MEDIA_TYPE)
 
 
-def internal_error(request_line: str, error: Exception) -> Response:
+def internal_error(scope: Scope, error: Exception) -> Response:
     """Log an error of ours under a new id; the caller gets the id and nothing else."""
     error_id = secrets.token_hex(8)
     outage = is_outage(error)
@@ -101,7 +103,12 @@ def internal_error(request_line: str, error: Exception) -> Response:
     _log.log(
         logging.WARNING if outage else logging.ERROR,
         "request failed",
-        extra={"error_id": error_id, "request": request_line, "sqlstate": sqlstate},
+        extra={
+            "error_id": error_id,
+            "method": scope["method"],
+            "route": route_template(scope),
+            "sqlstate": sqlstate,
+        },
         exc_info=error,
     )
     if outage:
@@ -112,11 +119,21 @@ def internal_error(request_line: str, error: Exception) -> Response:
     return problem_response(500, "Internal error", "Something went wrong on our side.", id=error_id)
 
 
+def route_template(scope: Scope) -> str:
+    """The template of the route that was found, such as ``/api/v1/receipts/{reportId}``."""
+    return getattr(scope.get("route"), "path", None) or UNKNOWN_ROUTE
+
+
 def install(app: FastAPI) -> None:
     """Make the application answer its errors as problem documents."""
     app.add_exception_handler(ProblemError, _own)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(Exception, _unforeseen)
+
+
+async def _unforeseen(request: Request, error: Exception) -> Response:
+    return internal_error(request.scope, error)
 
 
 async def _own(_: Request, error: Exception) -> Response:

@@ -215,7 +215,7 @@ async def world(eightbells_database: str, owner: asyncpg.Connection) -> AsyncIte
     url = as_role(eightbells_database, "eightbells_api")
     async with open_database(url, 5, 5000) as database:
         services = Services(database, keys, passwords, metrics, LoginRules(5, 900, 60), clock)
-        transport = httpx.ASGITransport(build_app(services), raise_app_exceptions=False)
+        transport = httpx.ASGITransport(build_app(services))
         async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
             made = World(client, owner, keys, clock, services)
             await _seed(made)
