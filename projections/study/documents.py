@@ -9,7 +9,7 @@ from typing import Final
 import yaml
 
 MAX_BYTES: Final = 8 * 1024 * 1024
-MAX_NODES: Final = 500_000
+MAX_NODES: Final = 200_000
 MAX_DEPTH: Final = 50
 _TAG: Final = "tag:yaml.org,2002:"
 
@@ -17,7 +17,7 @@ FieldPath = tuple[str | int, ...]
 Json = str | int | float | bool | list["Json"] | dict[str, "Json"] | None
 
 
-class Unreadable(ValueError):
+class Unreadable(Exception):
     """The bytes are neither JSON nor YAML as we read it. ``line`` counts from 1, None where unknown."""
 
     def __init__(self, message: str, line: int | None = None, path: FieldPath = ()) -> None:

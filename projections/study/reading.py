@@ -2,9 +2,9 @@
 
 import json
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from pydantic import ValidationError
@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from projections.study.checks import check
 from projections.study.documents import MAX_DEPTH, FieldPath, Json, Unreadable, read_document
 from projections.study.model import Study
+from projections.study.words import PATTERNS
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -88,13 +89,32 @@ def _is_bad(character: str) -> bool:
 
 
 def _explain(error: ValidationError, data: Json) -> list[Finding]:
-    findings = []
-    for one in error.errors(include_url=False, include_input=False, include_context=False):
+    found: dict[Finding, str] = {}
+    for one in error.errors(include_url=False, include_input=False):
         path = _real_path(one["loc"], data)
-        findings.append(
-            Finding(path, _PLAINLY.get(one["type"], f"{one['msg'][:1].lower()}{one['msg'][1:]}."))
+        found[Finding(path, _plainly(one["type"], one["msg"], one.get("ctx", {})))] = one["type"]
+    paths = {finding.path for finding in found}
+    return [
+        finding
+        for finding, kind in found.items()
+        if not (kind == "too_short" and any(_is_inside(path, finding.path) for path in paths))
+    ]
+
+
+def _is_inside(path: FieldPath, outer: FieldPath) -> bool:
+    """A list is also called too short when its elements are wrong: that says nothing new."""
+    return len(path) > len(outer) and path[: len(outer)] == outer
+
+
+def _plainly(kind: str, message: str, context: Mapping[str, Any]) -> str:
+    if kind == "string_pattern_mismatch":
+        return f"has to be {PATTERNS[context['pattern']]}."
+    if kind in {"too_short", "too_long"}:
+        bound = (
+            f"at least {context['min_length']}" if kind == "too_short" else f"at most {context['max_length']}"
         )
-    return list(dict.fromkeys(findings))
+        return f"has to have {bound} element{'' if bound.endswith(' 1') else 's'}."
+    return _PLAINLY.get(kind) or f"{message[:1].lower()}{message[1:]}."
 
 
 _PLAINLY: Final = {
