@@ -37,8 +37,7 @@ def main() -> int:
         settings = Settings.model_validate({})
         keys = load_keys(settings.token_keys_file)
     except ValidationError as error:
-        names = ", ".join(sorted({str(item["loc"][0]) for item in error.errors()}))
-        print(f"The read API's settings are missing or wrong: {names}.", file=sys.stderr)  # noqa: T201
+        print(f"Missing or wrong in the environment: {_names(error)}.", file=sys.stderr)  # noqa: T201
         return 2
     except UnsafeKeys as error:
         print(error, file=sys.stderr)  # noqa: T201
@@ -128,6 +127,11 @@ async def _forget(services: Services) -> None:
         with suppress(Exception):  # the next round tries again; the probe says that Postgres is away
             await forget_expired(services)
         await asyncio.sleep(_FORGET_EVERY_S)
+
+
+def _names(error: ValidationError) -> str:
+    fields = {str(item["loc"][0]) for item in error.errors(include_input=False)}
+    return ", ".join(sorted(field if field.isupper() else f"EIGHTBELLS_{field.upper()}" for field in fields))
 
 
 if __name__ == "__main__":

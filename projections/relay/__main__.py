@@ -23,8 +23,7 @@ def main() -> int:
     try:
         settings = Settings.model_validate({})
     except ValidationError as error:
-        names = ", ".join(sorted({str(item["loc"][0]) for item in error.errors()}))
-        print(f"The relay's settings are missing or wrong: {names}.", file=sys.stderr)  # noqa: T201
+        print(f"Missing or wrong in the environment: {_names(error)}.", file=sys.stderr)  # noqa: T201
         return 2
     configure_logging("relay", settings.log_level)
     uvloop.run(run(settings))
@@ -53,6 +52,11 @@ async def run(settings: Settings) -> None:
         if isinstance(result, Exception):
             raise result
     _log.info("stopped")
+
+
+def _names(error: ValidationError) -> str:
+    fields = {str(item["loc"][0]) for item in error.errors(include_input=False)}
+    return ", ".join(sorted(field if field.isupper() else f"EIGHTBELLS_{field.upper()}" for field in fields))
 
 
 if __name__ == "__main__":

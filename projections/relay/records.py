@@ -1,5 +1,6 @@
 """From outbox batches to Kafka records. The names in the headers are those of CloudEvents' Kafka binding."""
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -56,7 +57,6 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 _events = msgspec.json.Decoder(list[Event])
 _seals = msgspec.json.Decoder(list[SealHead])
 _encoder = msgspec.json.Encoder()
-_FIXED: Final[list[Header]] = [("ce_specversion", b"1.0"), ("content-type", b"application/json")]
 
 
 def event_records(events: str, topics: Topics, partition_of: Callable[[str], int]) -> Iterator[Record]:
@@ -69,20 +69,26 @@ def event_records(events: str, topics: Topics, partition_of: Callable[[str], int
     """
     encode = _encoder.encode
     for event in _events.decode(events):
-        patient_id = event.patientId
-        key = patient_id.encode()
+        partition, key, value = partition_of(event.patientId), event.patientId.encode(), encode(event)
         headers = [
-            *_FIXED,
+            *_common_headers(event.type, event.studyId),
             ("ce_id", event.id.encode()),
-            ("ce_type", event.type.encode()),
-            ("ce_source", b"/studies/" + event.studyId.encode()),
-            ("ce_subject", key),
             ("ce_time", event.at.encode()),
         ]
-        partition, value = partition_of(patient_id), encode(event)
         yield Record(topics.events, partition, key, value, headers)
         if event.type.startswith(_ALERT_TYPES):
             yield Record(topics.alerts, partition, key, value, headers)
+
+
+@functools.lru_cache(maxsize=1024)
+def _common_headers(event_type: str, study_id: str) -> tuple[Header, ...]:
+    """What all events of a type and a study share. The patient, CloudEvents' subject, is the record's key."""
+    return (
+        ("ce_specversion", b"1.0"),
+        ("content-type", b"application/json"),
+        ("ce_type", event_type.encode()),
+        ("ce_source", b"/studies/" + study_id.encode()),
+    )
 
 
 def seal_records(seals: str, topics: Topics) -> Iterator[Record]:

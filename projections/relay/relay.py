@@ -65,8 +65,7 @@ class Relay:
                     await self._stand_by(connection)
                     await self._lead(connection)
             except _AWAY as error:
-                self._postgres = f"Waiting for Postgres ({type(error).__name__})"
-                self._failed("postgres", error)
+                self._postgres = self._failed("postgres", self._postgres, "Waiting for Postgres", error)
             await asyncio.sleep(_AGAIN_S)
 
     async def _stand_by(self, connection: asyncpg.Connection) -> None:
@@ -112,12 +111,9 @@ class Relay:
                     self._kafka = None
                     await self._publish(connection, publisher)
             except (*_AWAY, KafkaError, TopicsMissing) as error:
-                self._kafka = f"Numbering goes on; publishing waits ({type(error).__name__})"
-                self._failed("publishing", error)
+                self._kafka = self._failed("publishing", self._kafka, "Publishing waits", error)
             except Exception as error:  # a batch that cannot be read: loud, and tried again after a repair
-                self._kafka = f"Publishing cannot go on ({type(error).__name__})"
-                _log.exception("publishing cannot go on")
-                self._metrics.failures.labels("publishing").inc()
+                self._kafka = self._failed("publishing", None, "Publishing cannot go on", error)
             await asyncio.sleep(_AGAIN_S)
 
     async def _publish(self, connection: asyncpg.Connection, publisher: Publisher) -> None:
@@ -178,6 +174,10 @@ class Relay:
         finally:
             connection.terminate()
 
-    def _failed(self, part: str, error: Exception) -> None:
+    def _failed(self, part: str, before: str | None, what: str, error: Exception) -> str:
+        """Count a failure, log it unless it is the same as before, and say it in a few words."""
         self._metrics.failures.labels(part).inc()
-        _log.warning("beginning again", extra={"failed": part, "error": type(error).__name__})
+        reason = f"{what} ({type(error).__name__})"
+        if reason != before:
+            _log.warning(reason, exc_info=error)
+        return reason
