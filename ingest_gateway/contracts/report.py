@@ -87,7 +87,7 @@ def decode_report(body: bytes) -> Report:
         raise WrongEnvelope(f"`recordedAt` is outside the years {FIRST_YEAR} to {LAST_YEAR}.")
     if report.timeZone not in _TIME_ZONES:
         raise WrongEnvelope("`timeZone` is not an IANA time zone.")
-    if rb"\u0000" in body and _holds_nul(msgspec.json.decode(body)):
+    if body.find(rb"\u0000") >= 0 and _holds_nul(msgspec.json.decode(body)):
         raise WrongEnvelope("A text holds a NUL character.")
     return report
 
