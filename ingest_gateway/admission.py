@@ -54,7 +54,8 @@ class SenderLimit:
             now: seconds on a clock that never goes back.
             count: how many reports are sent at once.
         """
-        full_at = max(self._full_at.get(sender, now), now) + count * self._interval
+        full_at = self._full_at.get(sender, now)
+        full_at = (max(now, full_at)) + count * self._interval
         wait = full_at - now - self._tolerance
         if wait > 0:
             return wait

@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
+import msgspec
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import ProducerClosed
 
@@ -14,10 +15,11 @@ MAX_BATCH_BYTES = 1024 * 1024
 _BUILDER_BYTES = MAX_BATCH_BYTES * 3 // 2
 _REQUEST_TIMEOUT_MS = 10_000
 _RECORD_OVERHEAD = 64
+_HEADER_OVERHEAD = 32
 _GRACE_S = 0.5
 
 
-class Record(NamedTuple):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """One record: key, value and headers as they go to Kafka."""
 
     key: bytes
@@ -27,12 +29,10 @@ class Record(NamedTuple):
     @property
     def size(self) -> int:
         """Bytes in a batch, never less than they will be."""
-        return (
-            len(self.key)
-            + len(self.value)
-            + sum(len(n) + len(v) + 8 for n, v in self.headers)
-            + _RECORD_OVERHEAD
-        )
+        size = len(self.key) + len(self.value) + _RECORD_OVERHEAD
+        for _, value in self.headers:
+            size += len(value) + _HEADER_OVERHEAD
+        return size
 
 
 class Ack(Protocol):
@@ -99,8 +99,11 @@ class KafkaProducer:
     async def send(self, partition: int, records: Sequence[Record]) -> "asyncio.Future[Ack]":
         """Build a batch and queue it; aiokafka sends one batch of a partition at a time."""
         batch = self._producer.create_batch()
-        for key, value, headers in records:
-            if batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
+        for record in records:
+            if (
+                batch.append(timestamp=None, key=record.key, value=record.value, headers=record.headers)
+                is None
+            ):
                 raise ValueError("a batch larger than the producer's limit")
         batch.close()
         ack: asyncio.Future[Ack] = await self._producer.send_batch(batch, self._topic, partition=partition)

@@ -6,37 +6,23 @@ them: each is an ``Exchange`` in one queue per connection, and only the first in
 
 import asyncio
 import logging
-import urllib.parse
 from collections import deque
 from typing import Any, ClassVar
 
 import httptools
 import uvicorn
-from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from ingest_gateway import responses
-from ingest_gateway.batches import BatchExchange
-from ingest_gateway.exchange import AsgiExchange, Exchange, asgi_cycle, asgi_scope
+from ingest_gateway.exchange import AsgiExchange, Exchange
+from ingest_gateway.flow import OrderedFlow
 from ingest_gateway.gateway import Gateway
-from ingest_gateway.reports import BodyExchange, ReportExchange
-from ingest_gateway.request import (
-    Fields,
-    check_content,
-    check_expectation,
-    check_host,
-    check_length,
-    check_sender,
-    single_fields,
-)
+from ingest_gateway.request import Fields, check_length, header_size, single_fields
 from ingest_gateway.responses import Refused, Response
+from ingest_gateway.routing import begin_exchange, cors_lines, is_http_1_1
 
 _log = logging.getLogger(__name__)
-
-REPORTS_PATH = b"/api/v1/reports"
-BATCH_PATH = b"/api/v1/reports:batch"
-_HOT: dict[bytes, type[BodyExchange]] = {REPORTS_PATH: ReportExchange, BATCH_PATH: BatchExchange}
 
 _IDLE, _HEADER, _BODY, _DONE = range(4)
 """What is being read: nothing, a header, a body, or nothing more on this connection."""
@@ -44,31 +30,6 @@ _IDLE, _HEADER, _BODY, _DONE = range(4)
 
 class _StopReading(Exception):
     """Raised in a parser callback to end parsing: the rest of this connection's input is not looked at."""
-
-
-class OrderedFlow(FlowControl):
-    """Uvicorn's flow control and a hold of ours, which an application that reads its body doesn't lift."""
-
-    def __init__(self, transport: asyncio.Transport) -> None:
-        super().__init__(transport)
-        self.held = False
-
-    def hold(self) -> None:
-        """Stop reading the connection."""
-        if not self.held and not self._transport.is_closing():
-            self.held = True
-            self.pause_reading()
-
-    def release(self) -> None:
-        """Go on reading."""
-        if self.held and not self._transport.is_closing():
-            self.held = False
-            self.resume_reading()
-
-    def resume_reading(self) -> None:
-        """Resume, unless held."""
-        if not self.held and not self._transport.is_closing():
-            super().resume_reading()
 
 
 class ReportProtocol(HttpToolsProtocol):
@@ -176,30 +137,14 @@ class ReportProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Decide who answers, and check all that the header tells, before any of the body is read."""
         headers, self.headers = self.headers, []
-        parser = self.parser
         self.stage = _BODY
         self.since = self.gateway.coarse.now
-        http_1_1 = parser.get_http_version() == "1.1"
-        closes = not (http_1_1 and parser.should_keep_alive())
         fields = single_fields(headers)
-        exchange: Exchange
         try:
-            self._check_header_size(headers)
-            check_host(fields, http_1_1, self.gateway.allowed_hosts)
-            wants_continue = check_expectation(fields, http_1_1)
-            method = parser.get_method()
-            if parser.should_upgrade():
-                closes = True
-                if method != b"GET":
-                    raise Refused(responses.NO_UPGRADE, closes=True)
-            kind = self._kind(method)
-            if kind is None:
-                check_length(fields, self.gateway.limits.other_bytes)
-                exchange = self._asgi_exchange(method, headers, http_1_1, closes, wants_continue)
-            else:
-                exchange = self._hot_exchange(kind, fields, closes, wants_continue)
+            exchange = begin_exchange(self, headers, fields)
         except Refused as refused:
-            exchange = Exchange(self, closes=closes, extra=self._cors(fields))
+            closes = not (is_http_1_1(self.parser, fields) and self.parser.should_keep_alive())
+            exchange = Exchange(self, closes=closes, extra=cors_lines(self, fields))
             self._enqueue(exchange)
             self._refuse_unread(exchange, refused, fields)
         else:
@@ -391,72 +336,14 @@ class ReportProtocol(HttpToolsProtocol):
             current.closes = current.lingers = True
             self.answer(current, response)
 
-    def _check_header_size(self, headers: list[tuple[bytes, bytes]]) -> None:
-        limits = self.gateway.limits
-        if len(headers) > limits.header_fields:
-            raise Refused(responses.HEADERS_TOO_LARGE, closes=True)
-        if self.wire + self.chunk > limits.header_bytes and self._header_size(headers) > limits.header_bytes:
-            raise Refused(responses.HEADERS_TOO_LARGE, closes=True)
-
-    def _header_size(self, headers: list[tuple[bytes, bytes]]) -> int:
-        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in headers)
-
     def _check_unfinished(self) -> None:
         """A header or a body goes on after this data: has too much come already?"""
         limits = self.gateway.limits
         if self.stage == _HEADER:
-            if self.wire > limits.header_bytes or self._header_size(self.headers) > limits.header_bytes:
+            if self.wire > limits.header_bytes or header_size(self.url, self.headers) > limits.header_bytes:
                 self._fail(responses.HEADERS_TOO_LARGE)
         elif self.stage == _BODY and self.wire > limits.wire_bytes(self.most):
             self._fail(responses.TOO_LARGE)
-
-    def _cors(self, fields: Fields) -> bytes:
-        origin = fields.get(b"origin")
-        return self.gateway.cors_lines if origin is not None and origin == self.gateway.cors_origin else b""
-
-    def _kind(self, method: bytes) -> type[BodyExchange] | None:
-        """What answers this request; None for the application."""
-        if method != b"POST":
-            return None
-        kind = _HOT.get(self.url)
-        if kind is not None:
-            return kind
-        try:
-            path: bytes = httptools.parse_url(self.url).path or b""
-        except httptools.HttpParserInvalidURLError:
-            raise Refused(responses.BROKEN_HTTP, closes=True) from None
-        return _HOT.get(urllib.parse.unquote_to_bytes(path))
-
-    def _hot_exchange(
-        self, kind: type[BodyExchange], fields: Fields, closes: bool, wants_continue: bool
-    ) -> BodyExchange:
-        gateway = self.gateway
-        claims = check_sender(gateway, fields)
-        self.most = most = (
-            gateway.limits.report_bytes if kind is ReportExchange else gateway.limits.batch_bytes
-        )
-        length = check_content(fields, most)
-        exchange = kind(self, fields, claims, length, most, closes, self._cors(fields))
-        exchange.wants_continue = wants_continue and length != 0
-        return exchange
-
-    def _asgi_exchange(
-        self,
-        method: bytes,
-        headers: list[tuple[bytes, bytes]],
-        http_1_1: bool,
-        closes: bool,
-        wants_continue: bool,
-    ) -> AsgiExchange:
-        try:
-            url = httptools.parse_url(self.url)
-        except httptools.HttpParserInvalidURLError:
-            raise Refused(responses.BROKEN_HTTP, closes=True) from None
-        self.most = self.gateway.limits.other_bytes
-        self.scope = asgi_scope(self, method, url.path or b"/", url.query or b"", headers, http_1_1=http_1_1)
-        cycle = asgi_cycle(self, keep_alive=not closes, wants_continue=wants_continue)
-        self.cycle = cycle
-        return AsgiExchange(self, cycle, closes=closes, most=self.most)
 
 
 def bound_to(gateway: Gateway) -> type[ReportProtocol]:

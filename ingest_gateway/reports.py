@@ -1,7 +1,6 @@
 """One report's request: its body is read and checked, the report published, the receipt answered."""
 
 import hashlib
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ingest_gateway import responses
@@ -110,7 +109,8 @@ class ReportExchange(BodyExchange):
 
     def _keep(self, body: bytes) -> None:
         """From here on the publisher releases the reservation, of exactly the body's size."""
-        self.gateway.admission.release(0, self._reserved - len(body))
+        if self._reserved != len(body):
+            self.gateway.admission.release(0, self._reserved - len(body))
         self._reserved = -1
 
 
@@ -122,13 +122,8 @@ def publish(
     waiter: Waiter,
 ) -> None:
     """Queue a report for its patient's partition."""
-    partition, key = _place(report.patientId, gateway.partitions)
-    gateway.publisher.publish(partition, Record(key, body, headers), waiter)
-
-
-@lru_cache(maxsize=2**16)
-def _place(patient_id: str, partitions: int) -> tuple[int, bytes]:
-    return partition_for(patient_id, partitions), patient_id.encode()
+    partition = partition_for(report.patientId, gateway.partitions)
+    gateway.publisher.publish(partition, Record(report.patientId.encode(), body, headers), waiter)
 
 
 def unpublished_response(*, maybe: bool) -> responses.Response:

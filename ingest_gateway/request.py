@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
@@ -27,6 +28,7 @@ from ingest_gateway.responses import (
     BAD_TOKEN_FORMAT,
     BROKEN_HTTP,
     FOREIGN_PATIENT,
+    HEADERS_TOO_LARGE,
     MISSING_TOKEN,
     NO_SUCH_EXPECTATION,
     NOT_JSON,
@@ -38,6 +40,11 @@ from ingest_gateway.responses import (
     wrong_envelope,
 )
 
+if TYPE_CHECKING:
+    from ingest_gateway.protocol import ReportProtocol
+
+Headers = list[tuple[bytes, bytes]]
+"""Header fields as they came, with their names in lower case."""
 Fields = dict[bytes, bytes]
 """Header fields by lower-case name."""
 
@@ -46,10 +53,10 @@ _JSON_WITH_PARAMETERS = re.compile(
     rb'application/json[ \t]*(;[ \t]*charset="?utf-8"?[ \t]*)?\Z', re.IGNORECASE
 )
 _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\Z")
-_RFC3339 = re.compile(rb"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)\Z")
+_read_time = msgspec.json.Decoder(Annotated[datetime, msgspec.Meta(tz=True)]).decode
 
 
-def single_fields(headers: list[tuple[bytes, bytes]]) -> Fields:
+def single_fields(headers: Headers) -> Fields:
     """Header fields by name.
 
     A name that is repeated maps to all its values joined by a comma, as HTTP has it: no check below accepts
@@ -63,13 +70,31 @@ def single_fields(headers: list[tuple[bytes, bytes]]) -> Fields:
     return fields
 
 
+def check_header_size(connection: "ReportProtocol", headers: Headers) -> None:
+    """431: too many fields, or too many bytes in the request line and fields.
+
+    What has arrived since the request began is never less than its header, and cheaper to know.
+    """
+    limits = connection.gateway.limits
+    if len(headers) > limits.header_fields or (
+        connection.wire + connection.chunk > limits.header_bytes
+        and header_size(connection.url, headers) > limits.header_bytes
+    ):
+        raise Refused(HEADERS_TOO_LARGE, closes=True)
+
+
+def header_size(url: bytes, headers: Headers) -> int:
+    """Bytes of a request line and its fields, near enough."""
+    return len(url) + sum(len(name) + len(value) + 4 for name, value in headers)
+
+
 def check_host(fields: Fields, http_1_1: bool, allowed_hosts: frozenset[bytes]) -> None:
     """400: HTTP/1.1 without exactly one Host, or a host this deployment doesn't answer to."""
     host = fields.get(b"host")
     if host is None:
         if http_1_1 or allowed_hosts:
             raise Refused(BAD_HOST, closes=True)
-    elif b"," in host or (not host and http_1_1):
+    elif host.find(b",") >= 0 or (not host and http_1_1):  # find: bytes.__contains__ tries an int first
         raise Refused(BAD_HOST, closes=True)
     elif allowed_hosts:
         name = host.lower() if host.endswith(b"]") else host.lower().rsplit(b":", 1)[0]
@@ -78,11 +103,10 @@ def check_host(fields: Fields, http_1_1: bool, allowed_hosts: frozenset[bytes]) 
 
 
 def check_expectation(fields: Fields, http_1_1: bool) -> bool:
-    """Whether the client waits for '100 Continue'; 417 where it expects something else."""
-    expect = fields.get(b"expect")
-    if expect is None or not http_1_1:
+    """Whether a client that expects something waits for '100 Continue'; 417 where it is something else."""
+    if not http_1_1:
         return False
-    if expect.lower() != b"100-continue":
+    if fields[b"expect"].lower() != b"100-continue":
         raise Refused(NO_SUCH_EXPECTATION, closes=True)
     return True
 
@@ -96,7 +120,7 @@ def check_sender(gateway: Gateway, fields: Fields) -> Claims:
     if authorization is None:
         raise Refused(MISSING_TOKEN)
     parts = authorization.split(b" ")
-    if len(parts) != 2 or parts[0].lower() != b"bearer" or not parts[1] or b"," in parts[1]:
+    if len(parts) != 2 or parts[0].lower() != b"bearer" or not parts[1]:
         raise Refused(BAD_TOKEN_FORMAT)
     try:
         return gateway.verifier.verify(parts[1], gateway.time())
@@ -133,11 +157,9 @@ def check_sent_at(fields: Fields) -> bytes | None:
     if sent_at is None:
         return None
     try:
-        if _RFC3339.match(sent_at):
-            at = msgspec.convert(sent_at.decode("ascii"), datetime)
-            if FIRST_YEAR <= at.year <= LAST_YEAR:
-                return sent_at
-    except msgspec.ValidationError:
+        if FIRST_YEAR <= _read_time(b'"%b"' % sent_at).year <= LAST_YEAR:
+            return sent_at
+    except (msgspec.DecodeError, UnicodeDecodeError):
         pass
     raise Refused(wrong_envelope("`Eight-Bells-Sent-At` is not a time of RFC 3339 with its offset."))
 

@@ -2,7 +2,8 @@
 
 import http
 import secrets
-from typing import NamedTuple
+
+import msgspec
 
 from ingest_gateway.contracts.problem import (
     INVALID_TOKEN,
@@ -18,7 +19,7 @@ CLOSE_AND_END = b"connection: close\r\n\r\n"
 _LEAST_RETRY_S, _RETRY_SPREAD_S = 2, 9
 
 
-class Response(NamedTuple):
+class Response(msgspec.Struct, frozen=True, gc=False):
     """An answer without its ``date`` and ``connection`` fields, which are known when it is written."""
 
     status: int
