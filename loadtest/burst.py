@@ -17,7 +17,7 @@ from ingest_gateway.contracts.topics import REPORTS
 from loadtest.account import WRONG_RECEIPT, Latency, Told, Verdict, judge, latency, told_of
 from loadtest.arrivals import PROFILES
 from loadtest.client import Delivery, OpenLoop, Patience, Progress
-from loadtest.ledger import Ledger, settled_rows
+from loadtest.ledger import Ledger, settled_rows, until_committed
 from loadtest.reports import Assignment, PreparedReport, prepare_report
 from loadtest.wire import Target, report_request
 
@@ -116,6 +116,15 @@ async def look(
     ledger = Ledger(database_url, sent.started, topic)
     try:
         return judge(sent.told, await settled_rows(ledger, sent.told, settle, progress))
+    finally:
+        await ledger.close()
+
+
+async def committed(sent: Sent, database_url: str, settle: float) -> bool:
+    """Wait, at next to no cost for the database, until the worker has applied all that was accepted."""
+    ledger = Ledger(database_url, sent.started)
+    try:
+        return await until_committed(ledger, sent.told, settle, lambda done, total: None)
     finally:
         await ledger.close()
 

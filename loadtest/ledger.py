@@ -120,50 +120,59 @@ _DATABASE_AWAY: Final = (
 )
 
 
+async def until_committed(
+    ledger: Ledger, told: Collection[Told], settle: float, progress: Callable[[int, int], None]
+) -> bool:
+    """Wait until the committed offsets have passed every receipt; False when ``settle`` seconds are over.
+
+    Costs the database next to nothing: it is asked for one row per partition, a few times a second.
+    """
+    loop = asyncio.get_running_loop()
+    until = loop.time() + settle
+    receipts = [
+        (one.partition, one.offset) for one in told if one.partition is not None and one.offset is not None
+    ]
+    pause, before = _FIRST_PAUSE_S, None
+    while True:
+        committed = await ledger.committed()
+        if committed != before:
+            passed = sum(committed.get(partition, 0) > offset for partition, offset in receipts)
+            progress(passed, len(receipts))
+            if passed == len(receipts):
+                return True
+            before, pause = committed, _FIRST_PAUSE_S
+        if loop.time() >= until:
+            return False
+        await asyncio.sleep(pause)
+        pause = min(_LONGEST_PAUSE_S, pause * 1.5)
+
+
 async def settled_rows(
     ledger: Ledger, told: Collection[Told], settle: float, progress: Callable[[int, int], None]
 ) -> list[Row]:
     """Wait until the ledger has all that was accepted, then look at every report of the run.
 
-    Asks for the committed offsets, which costs next to nothing, and looks for the reports once those have
-    passed every receipt. Rows and offsets are committed together: what is not there when the offsets are past
-    it and stand still will not come. Gives up after ``settle`` seconds, and looks all the same.
+    Rows and offsets are committed together: what is not there when the offsets are past it and stand still
+    will not come. Gives up after ``settle`` seconds, and looks all the same.
     """
     loop = asyncio.get_running_loop()
-    started = moved = loop.time()
-    missing = accepted = {one.key for one in told if one.outcome == "accepted"}
+    started = loop.time()
+    keys = sorted(one.key for one in told)
+    missing = {one.key for one in told if one.outcome == "accepted"}
+    receipts_name_offsets = all(one.offset is not None for one in told if one.outcome == "accepted")
+    passed = await until_committed(ledger, told, settle, progress)
+    missing = missing - {row.key for row in await ledger.rows(sorted(missing))}
     unknown = any(one.outcome == "unknown" for one in told)
-    receipts, all_known = _last_receipts(told)
-    committed, pause = await ledger.committed(), _FIRST_PAUSE_S
-    while missing or unknown:
-        if all(committed.get(partition, 0) > offset for partition, offset in receipts.items()):
-            missing = missing - {row.key for row in await ledger.rows(sorted(missing))}
-            progress(len(accepted) - len(missing), len(accepted))
-            quiet = loop.time() - moved >= _QUIET_S
-            if not (missing or unknown) or (quiet and (all_known or not missing)):
-                break
-        if loop.time() - started >= settle:
+    moved, committed = loop.time(), await ledger.committed()
+    while (missing or unknown) and loop.time() - started < settle:
+        if passed and loop.time() - moved >= _QUIET_S and (receipts_name_offsets or not missing):
             break
-        await asyncio.sleep(pause)
+        await asyncio.sleep(_LONGEST_PAUSE_S / 2)
         now = await ledger.committed()
         if now != committed:
-            committed, moved, pause = now, loop.time(), _FIRST_PAUSE_S
-        else:
-            pause = min(_LONGEST_PAUSE_S, pause * 1.5)
-    return await ledger.rows(sorted(one.key for one in told))
-
-
-def _last_receipts(told: Collection[Told]) -> tuple[dict[int, int], bool]:
-    """The highest offset that a receipt names, per partition; and whether every receipt names one."""
-    last: dict[int, int] = {}
-    all_known = True
-    for one in told:
-        if one.outcome == "accepted":
-            if one.partition is None or one.offset is None:
-                all_known = False
-            else:
-                last[one.partition] = max(last.get(one.partition, -1), one.offset)
-    return last, all_known
+            moved, committed = loop.time(), now
+            missing = missing - {row.key for row in await ledger.rows(sorted(missing))}
+    return await ledger.rows(keys)
 
 
 def _batches(keys: Sequence[Key]) -> Iterator[Sequence[Key]]:

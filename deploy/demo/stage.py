@@ -1,0 +1,138 @@
+"""Setting the stage: a stack, the demonstration's study, staff, patients, and whose reports are due.
+
+Every step is safe to do again: what is there already stays as it is.
+"""
+
+import asyncio
+import contextlib
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+import msgspec
+
+from deploy.demo.cohort import cohort_csv
+from deploy.demo.users import create_demo_users
+from deploy.local.state import (
+    Stack,
+    StackError,
+    StackNotRunning,
+    database_url,
+    running_stack,
+    secrets_dir,
+    token_keys_file,
+    write_private,
+)
+from ingest_gateway.auth.keys import load_keys
+from loadtest.reports import Assignment
+from projections.study.enrolment import Enrolled, EnrolmentRequest, enrol
+from projections.study.model import Study
+from projections.study.publishing import apply_study
+from projections.study.reading import read_study
+from projections.study.tokens import mint
+
+STUDY_FILE: Final = Path(__file__).with_name("study.yaml")
+COHORT_FILE: Final = Path("demonstration's cohort")
+MORNING: Final = "diary-am"
+EVENING: Final = "diary-pm"
+CODES_FILE: Final = "demo-codes.csv"
+
+_ROLE: Final = "eightbells_study"
+
+
+class StackFailed(StackError):
+    """The stack did not come up; what ``eightbells up`` said is above this line."""
+
+
+async def ensure_stack(data: Path) -> tuple[Stack, bool]:
+    """The stack of this directory, started where none runs; and whether it was started now.
+
+    It runs detached, so that it may outlive us; its progress goes to our own output.
+
+    Raises:
+        StackFailed: it did not come up.
+    """
+    with contextlib.suppress(StackNotRunning):
+        return running_stack(data), False
+    code = await eightbells("up", "--detach", "--data", str(data))
+    if code:
+        raise StackFailed(f"`eightbells up` ended with exit code {code}; see `eightbells logs`.")
+    return running_stack(data), True
+
+
+async def stop_stack(data: Path) -> int:
+    """Stop the stack in an orderly way, and return the exit code of ``eightbells down``."""
+    return await eightbells("down", "--data", str(data))
+
+
+async def eightbells(*arguments: str) -> int:
+    """Run our own command, its output going where ours goes; Ctrl-C reaches us and not it."""
+    command = [sys.executable, "-c", "from deploy.cli import main; main()", *arguments]
+    process = await asyncio.create_subprocess_exec(*command, stdin=subprocess.DEVNULL, start_new_session=True)
+    try:
+        return await process.wait()
+    except asyncio.CancelledError:
+        process.terminate()
+        await process.wait()
+        raise
+
+
+@contextlib.asynccontextmanager
+async def study_database(data: Path) -> AsyncIterator[asyncpg.Connection]:
+    """A connection with the role that studies and enrolment use."""
+    connection = await asyncpg.connect(database_url(data, _ROLE), timeout=10)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def apply_demo_study(data: Path, now: datetime) -> Study:
+    """Publish the demonstration's study where it is not published yet."""
+    study = read_study(STUDY_FILE)
+    async with study_database(data) as connection:
+        await apply_study(connection, study, now)
+    return study
+
+
+async def ensure_demo_users(data: Path, study: Study) -> bool:
+    """Make the demonstration's logins; those that are on record keep their passwords. Says if any are new."""
+    file = secrets_dir(data) / "demo-logins.txt"
+    if file.exists():
+        return False
+    async with study_database(data) as connection:
+        await create_demo_users(connection, study, lambda text: write_private(file, text.encode()))
+    return True
+
+
+async def enrol_demo_patients(
+    data: Path, study: Study, patients: int, now: datetime, progress: Callable[[int, int], None]
+) -> Enrolled:
+    """Enrol the demonstration's patients, from yesterday; their activation codes go to a file (0600)."""
+    request = EnrolmentRequest(
+        content=cohort_csv(study.sites, patients, now),
+        file=COHORT_FILE,
+        save_codes=lambda rows: _save_codes(secrets_dir(data) / CODES_FILE, rows),
+    )
+    async with study_database(data) as connection:
+        return await enrol(connection, study, request, now, progress)
+
+
+async def assignments(
+    data: Path, study: Study, patients: int, visit_code: str, now: datetime
+) -> list[Assignment]:
+    """Tokens and targets: each patient's latest opened window of a visit."""
+    ring = load_keys(token_keys_file(data))
+    async with study_database(data) as connection:
+        lines = await mint(connection, study.study_id, patients, ring, now, visit_code)
+        return [msgspec.convert(line, Assignment) for line in lines]
+
+
+def _save_codes(file: Path, rows: Iterable[tuple[str, str, str]]) -> None:
+    """Add to what is there: a demonstration may grow."""
+    known = file.read_text(encoding="utf-8") if file.exists() else "patientId,siteId,code\n"
+    write_private(file, (known + "".join(f"{','.join(row)}\n" for row in rows)).encode())
