@@ -1,4 +1,4 @@
-"""One offset of the log, judged and ready to be applied."""
+"""One offset of the log: as it was read, judged, and decided about."""
 
 from datetime import datetime
 from typing import Literal
@@ -32,40 +32,55 @@ class Patient(msgspec.Struct, frozen=True, gc=False):
     consented_until: datetime | None
 
 
-class Entry(msgspec.Struct, frozen=True, gc=False):
-    """One record of the log with what the worker decided about it, or a gap.
+class Arrival(msgspec.Struct, frozen=True, gc=False):
+    """One offset of the log as it was read: a record, or a gap.
 
-    ``reason`` says why it is quarantined; None leaves it to the transaction: accepted, or a repeat.
-    ``identity`` or ``attempt`` is what a readable report lays claim to; a record that no gateway can have
-    written (unreadable, unattributed, misrouted) claims nothing.
-    ``recorded_at`` is the instant that counts (UTC), which the report's own may not be. ``record_key`` and
-    ``headers`` (JSON as ``seals.jsonb_text`` writes it) are kept only where they are not the gateway's.
-    ``gap_until`` is the last offset of a gap that starts at ``offset``.
+    ``report`` is there where the record is readable. ``trouble`` is the reason to quarantine it that needs no
+    enrolment to see. ``record_key`` and ``headers`` (JSON as ``seals.jsonb_text`` writes it) are kept only
+    where they are not what a gateway writes. A gap has a ``gap_until``, its last offset, and nothing else.
     """
 
     partition: int
     offset: int
     received_at: datetime
-    gap_until: int | None = None
-    reason: str | None = None
-    identity: Identity | None = None
-    attempt: Attempt | None = None
+    sha256: bytes | None = None
+    value: bytes | None = None
     report: Report | None = None
-    patient: Patient | None = None
-    recorded_at: datetime | None = None
-    flags: dict[str, Json] | None = None
+    trouble: str | None = None
     user_id: str | None = None
     role: str | None = None
     sent_at: datetime | None = None
-    sha256: bytes | None = None
-    value: bytes | None = None
     record_key: bytes | None = None
     headers: str | None = None
+    gap_until: int | None = None
 
     @property
     def next_offset(self) -> int:
         """The offset after this one."""
         return (self.offset if self.gap_until is None else self.gap_until) + 1
+
+
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """An arrival and what the worker decided about it.
+
+    ``reason`` says why it is quarantined; None leaves it to the transaction: accepted, or a repeat.
+    ``identity`` or ``attempt`` is what a readable report lays claim to; a record that no gateway can have
+    written (unreadable, unattributed, misrouted) claims nothing. ``recorded_at`` is the instant that counts
+    (UTC), which the report's own may not be.
+    """
+
+    arrival: Arrival
+    reason: str | None = None
+    identity: Identity | None = None
+    attempt: Attempt | None = None
+    patient: Patient | None = None
+    recorded_at: datetime | None = None
+    flags: dict[str, Json] | None = None
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Its (partition, offset)."""
+        return (self.arrival.partition, self.arrival.offset)
 
 
 class Outcome(msgspec.Struct, gc=False):

@@ -1,7 +1,6 @@
 """What a batch tells the rest of the system: events of ids, never of answers."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from projections.store.entry import Entry, Outcome
@@ -27,12 +26,12 @@ def batch_events(
 
 
 def _quarantined(stream: int, entry: Entry, outcome: Outcome) -> Event:
-    report_id = entry.report.report_id if entry.report else None
+    arrival = entry.arrival
     data = {
-        "reportId": report_id,
+        "reportId": arrival.report.report_id if arrival.report else None,
         "reason": outcome.reason,
-        "partition": entry.partition,
-        "offset": entry.offset,
+        "partition": arrival.partition,
+        "offset": arrival.offset,
     }
     return _event(stream, entry, "report.quarantined", data)
 
@@ -42,24 +41,20 @@ def _completed(stream: int, entry: Entry, visit: Visit) -> Event:
         "visitId": visit.visit_id,
         "slotId": visit.slot_id,
         "timeliness": visit.timeliness,
-        "reportId": entry.report.report_id if entry.report else None,
+        "reportId": entry.arrival.report.report_id if entry.arrival.report else None,
     }
     return _event(stream, entry, "visit.completed", data)
 
 
 def _event(stream: int, entry: Entry, kind: str, data: dict[str, Any]) -> Event:
     """Study and site are the enrolment's; a record that nobody could attribute has neither, nor a patient."""
-    patient = entry.patient
+    arrival, patient = entry.arrival, entry.patient
     return {
-        "id": f"{stream}-{entry.partition}-{entry.offset}-{kind}",
+        "id": f"{stream}-{arrival.partition}-{arrival.offset}-{kind}",
         "type": kind,
         "studyId": patient.study_id if patient else None,
         "siteId": patient.site_id if patient else None,
-        "patientId": entry.report.patientId if patient and entry.report else None,
-        "at": _text(entry.received_at),
+        "patientId": arrival.report.patientId if patient and arrival.report else None,
+        "at": arrival.received_at,
         "data": data,
     }
-
-
-def _text(instant: datetime) -> str:
-    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -70,7 +70,7 @@ def _content(report: Report) -> dict[str, Any]:
 
 
 def _of(entry: Entry) -> _Owner:
-    return _Owner((entry.partition, entry.offset), entry.sha256 or b"", entry.report)
+    return _Owner(entry.place, entry.arrival.sha256 or b"", entry.arrival.report)
 
 
 async def _claim(
@@ -86,14 +86,15 @@ async def _claim(
     insert, select = statements
     ordered = sorted(claims, key=_by_key)
     keys = [list(column) for column in zip(*(key for key, _ in ordered), strict=True)]
-    partitions = [entry.partition for _, entry in ordered]
-    offsets = [entry.offset for _, entry in ordered]
-    received = [entry.received_at for _, entry in ordered]
-    hashes = [entry.sha256 for _, entry in ordered]
+    arrivals = [entry.arrival for _, entry in ordered]
+    partitions = [arrival.partition for arrival in arrivals]
+    offsets = [arrival.offset for arrival in arrivals]
+    received = [arrival.received_at for arrival in arrivals]
+    hashes = [arrival.sha256 for arrival in arrivals]
     status = await connection.execute(_SQL[insert], stream, *keys, partitions, offsets, received, hashes)
     if int(status.rpartition(" ")[2]) == len(ordered):
         return
-    at = {(entry.partition, entry.offset): key for key, entry in ordered}
+    at = {entry.place: key for key, entry in ordered}
     for row in await connection.fetch(_SQL[select], stream, *keys, partitions, offsets):
         key = at[row["of_partition"], row["of_offset"]]
         owners[key] = _Owner((row["kafka_partition"], row["kafka_offset"]), row["sha256"], row=row)
@@ -108,7 +109,7 @@ async def _read_contents(connection: asyncpg.Connection, entries: Sequence[Entry
     missing: dict[tuple[int, int, int], _Owner] = {}
     for entry in entries:
         owner = _owner(entry, owners)
-        if owner is not None and owner.row is not None and owner.sha256 != entry.sha256:
+        if owner is not None and owner.row is not None and owner.sha256 != entry.arrival.sha256:
             missing[owner.row["stream_id"], *owner.place] = owner
     if not missing:
         return
@@ -125,13 +126,18 @@ def _owner(entry: Entry, owners: _Owners) -> _Owner | None:
 
 
 def _outcome(entry: Entry, owners: _Owners) -> Outcome:
-    if entry.gap_until is not None:
+    arrival = entry.arrival
+    if arrival.gap_until is not None:
         return Outcome("gap")
     owner = _owner(entry, owners)
-    if owner is not None and (owner.row is not None or owner.place != (entry.partition, entry.offset)):
-        if owner.sha256 == entry.sha256:
+    if owner is not None and (owner.row is not None or owner.place != entry.place):
+        if owner.sha256 == arrival.sha256:
             return Outcome("duplicate", first=owner.place)
-        if owner.report is not None and entry.report is not None and same_content(owner.report, entry.report):
+        if (
+            owner.report is not None
+            and arrival.report is not None
+            and same_content(owner.report, arrival.report)
+        ):
             return Outcome("duplicate", first=owner.place)
         return Outcome("quarantined", "conflict", owner.place)
     return Outcome("accepted") if entry.reason is None else Outcome("quarantined", entry.reason)

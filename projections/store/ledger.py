@@ -39,7 +39,8 @@ Row = tuple[Any, ...]
 
 def ledger_row(stream: int, entry: Entry, outcome: Outcome) -> tuple[Row, bytes]:
     """The row of an entry, in the order of ``COLUMNS``, and its digest for the seal."""
-    report = entry.report
+    arrival = entry.arrival
+    report = arrival.report
     if report is None:
         patient_id = report_id = instrument = version = recorded_at = amends = None
     else:
@@ -49,15 +50,15 @@ def ledger_row(stream: int, entry: Entry, outcome: Outcome) -> tuple[Row, bytes]
     first_partition, first_offset = outcome.first or (None, None)
     flags = _flags(entry, outcome)
     row = (
-        entry.received_at,
+        arrival.received_at,
         stream,
-        entry.partition,
-        entry.offset,
+        arrival.partition,
+        arrival.offset,
         outcome.disposition,
         outcome.reason,
         first_partition,
         first_offset,
-        entry.gap_until,
+        arrival.gap_until,
         patient_id,
         report_id,
         instrument,
@@ -67,19 +68,19 @@ def ledger_row(stream: int, entry: Entry, outcome: Outcome) -> tuple[Row, bytes]
         outcome.placement,
         flags,
         amends,
-        entry.user_id,
-        entry.role,
-        entry.sent_at,
-        entry.sha256,
-        entry.record_key,
-        entry.headers,
-        entry.value,
+        arrival.user_id,
+        arrival.role,
+        arrival.sent_at,
+        arrival.sha256,
+        arrival.record_key,
+        arrival.headers,
+        arrival.value,
     )
     covered = [
-        str(entry.partition),
-        str(entry.offset),
-        _text(entry.gap_until),
-        seals.microseconds(entry.received_at),
+        str(arrival.partition),
+        str(arrival.offset),
+        _text(arrival.gap_until),
+        seals.microseconds(arrival.received_at),
         outcome.disposition,
         outcome.reason,
         _text(first_partition),
@@ -93,12 +94,12 @@ def ledger_row(stream: int, entry: Entry, outcome: Outcome) -> tuple[Row, bytes]
         outcome.placement,
         flags,
         amends and amends.lower(),
-        entry.user_id,
-        entry.role,
-        _instant(entry.sent_at),
-        _hex(entry.sha256),
-        _hex(entry.record_key),
-        entry.headers,
+        arrival.user_id,
+        arrival.role,
+        _instant(arrival.sent_at),
+        _hex(arrival.sha256),
+        _hex(arrival.record_key),
+        arrival.headers,
     ]
     return row, seals.row_digest(covered)
 

@@ -15,7 +15,8 @@ from projections.store.errors import Superseded
 from projections.store.events import batch_events
 from projections.store.identity import resolve
 from projections.store.ledger import COLUMNS, Row, ledger_row
-from projections.store.visits import Slot, place, write
+from projections.store.placing import place
+from projections.store.visits import Slot, write
 
 _SQL = queries("store")
 
@@ -61,11 +62,10 @@ async def apply_batch(
         heads = await _advance(connection, chain.stream, ranges)
         outcomes = await resolve(connection, chain.stream, entries)
         items = list(zip(entries, outcomes, strict=True))
-        accepted = [item for item in items if item[1].disposition == "accepted"]
-        placing = await place(connection, accepted, slots)
+        placed = await place(connection, items, slots)
         rows, digests = _rows(chain.stream, items)
         await connection.copy_records_to_table("ledger", records=rows, columns=COLUMNS)
-        await write(connection, placing)
+        await write(connection, placed.changes)
         sealed = _seal(chain, ranges, heads, digests)
         await connection.execute(
             _SQL["add_seals"], chain.stream, *(list(column) for column in zip(*sealed, strict=True))
@@ -73,7 +73,9 @@ async def apply_batch(
         await connection.execute(
             _SQL["add_outbox"],
             now,
-            orjson.dumps(batch_events(chain.stream, items, placing.completed)).decode(),
+            orjson.dumps(
+                batch_events(chain.stream, items, placed.completed), option=orjson.OPT_UTC_Z
+            ).decode(),
             orjson.dumps(
                 [
                     {"partition": part, "firstOffset": first, "lastOffset": last, "seal": seal.hex()}
@@ -92,10 +94,13 @@ def _ranges(entries: Sequence[Entry]) -> _Ranges:
     """Per partition the first offset of the batch and the one after its last."""
     ranges: _Ranges = {}
     for entry in entries:
-        first, following = ranges.get(entry.partition, (entry.offset, entry.offset))
-        if following != entry.offset:
-            raise ValueError(f"partition {entry.partition}: {entry.offset} does not follow {following - 1}")
-        ranges[entry.partition] = (first, entry.next_offset)
+        arrival = entry.arrival
+        first, following = ranges.get(arrival.partition, (arrival.offset, arrival.offset))
+        if following != arrival.offset:
+            raise ValueError(
+                f"partition {arrival.partition}: {arrival.offset} does not follow {following - 1}"
+            )
+        ranges[arrival.partition] = (first, arrival.next_offset)
     return ranges
 
 
@@ -120,7 +125,7 @@ def _rows(stream: int, items: Sequence[tuple[Entry, Outcome]]) -> tuple[list[Row
     for entry, outcome in items:
         row, digest = ledger_row(stream, entry, outcome)
         rows.append(row)
-        digests.setdefault(entry.partition, []).append(digest)
+        digests.setdefault(entry.arrival.partition, []).append(digest)
     return rows, digests
 
 

@@ -17,12 +17,12 @@ from ingest_gateway.process.logs import configure_logging
 from ingest_gateway.process.topic_identity import TopicIdentity
 from ingest_gateway.process.topics import UnsafeTopic, check_topic
 from stream_workers.reports.applier import Applier
-from stream_workers.reports.arrival import RecordReader
 from stream_workers.reports.breaker import QuarantineBreaker
 from stream_workers.reports.consumer import Pace, ReportConsumer
 from stream_workers.reports.health import Health, Stopped
 from stream_workers.reports.log import ReportLog
 from stream_workers.reports.metrics import WorkerMetrics
+from stream_workers.reports.record import RecordReader
 from stream_workers.reports.settings import WorkerSettings
 
 

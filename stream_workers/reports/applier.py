@@ -12,9 +12,7 @@ from typing import Final, TypeVar
 import asyncpg
 
 from projections import store
-from projections.store import Chain, Entry, InstrumentKey, Slot
-from stream_workers.reports.arrival import Arrival
-from stream_workers.reports.batch import Gap, Item
+from projections.store import Arrival, Chain, InstrumentKey, Slot
 from stream_workers.reports.breaker import QuarantineBreaker
 from stream_workers.reports.health import Health, Stopped
 from stream_workers.reports.instruments import Instrument, read_instrument
@@ -114,7 +112,7 @@ class Applier:
                     raise Abandoned
             pause = min(2 * pause, _LONGEST_PAUSE_S)
 
-    async def apply(self, stream: int, items: Sequence[Item], given_up: Callable[[], bool]) -> None:
+    async def apply(self, stream: int, items: Sequence[Arrival], given_up: Callable[[], bool]) -> None:
         """Commit a batch: in one transaction, or in several where one record is refused and has to be found.
 
         Raises:
@@ -132,7 +130,7 @@ class Applier:
             raise
 
     async def _apply(
-        self, stream: int, items: Sequence[Item], given_up: Callable[[], bool], *, bare: bool
+        self, stream: int, items: Sequence[Arrival], given_up: Callable[[], bool], *, bare: bool
     ) -> None:
         async def attempt(connection: asyncpg.Connection) -> None:
             await self._attempt(connection, stream, items, bare=bare)
@@ -163,13 +161,11 @@ class Applier:
             await self._apply(stream, items[half:], given_up, bare=False)
 
     async def _attempt(
-        self, connection: asyncpg.Connection, stream: int, items: Sequence[Item], *, bare: bool
+        self, connection: asyncpg.Connection, stream: int, items: Sequence[Arrival], *, bare: bool
     ) -> None:
         started = time.perf_counter()
-        snapshot = await self._snapshot(connection, [item for item in items if isinstance(item, Arrival)])
-        entries = [_gap(item) if isinstance(item, Gap) else judge(item, snapshot) for item in items]
-        if bare:
-            entries = [stripped(entry) for entry in entries]
+        snapshot = await self._snapshot(connection, items)
+        entries = [stripped(item) if bare else judge(item, snapshot) for item in items]
         now = self._clock()
         quarantined = sum(entry.reason is not None for entry in entries)
         if quarantined and self._breaker.opens(len(entries), quarantined, now):
@@ -177,12 +173,12 @@ class Applier:
         applied = await store.apply_batch(
             connection, Chain(stream, self._seal_key), entries, self._slots, now
         )
-        self._count(entries, applied.outcomes, time.perf_counter() - started)
+        self._count(items, applied.outcomes, time.perf_counter() - started)
         diverted = sum(count for (kind, _), count in applied.outcomes.items() if kind == "quarantined")
         self._breaker.note(len(entries), diverted, now)
 
     async def _snapshot(self, connection: asyncpg.Connection, arrivals: Sequence[Arrival]) -> Snapshot:
-        trusted = [one for one in arrivals if one.trouble is None]
+        trusted = [one for one in arrivals if one.trouble is None and one.report is not None]
         patients = await store.read_patients(
             connection, {one.report.patientId for one in trusted if one.report is not None}
         )
@@ -201,20 +197,24 @@ class Applier:
 
     def _count(
         self,
-        entries: Sequence[Entry],
+        arrivals: Sequence[Arrival],
         outcomes: Counter[tuple[store.Disposition, str | None]],
         seconds: float,
     ) -> None:
         self._metrics.transaction_seconds.observe(seconds)
-        self._metrics.batch_records.observe(len(entries))
+        self._metrics.batch_records.observe(len(arrivals))
         for (disposition, reason), count in outcomes.items():
             self._metrics.records.labels(disposition, reason or "").inc(count)
-        for entry in entries:
-            if entry.gap_until is not None:
-                self._metrics.gaps.inc(entry.next_offset - entry.offset)
+        for arrival in arrivals:
+            if arrival.gap_until is not None:
+                self._metrics.gaps.inc(arrival.next_offset - arrival.offset)
                 _log.error(
                     "the log holds no record here",
-                    extra={"partition": entry.partition, "offset": entry.offset, "until": entry.gap_until},
+                    extra={
+                        "partition": arrival.partition,
+                        "offset": arrival.offset,
+                        "until": arrival.gap_until,
+                    },
                 )
 
     async def _connected(self) -> asyncpg.Connection:
@@ -226,10 +226,6 @@ class Applier:
         if self._connection is not None:
             self._connection.terminate()
             self._connection = None
-
-
-def _gap(gap: Gap) -> Entry:
-    return Entry(gap.partition, gap.offset, gap.received_at, gap_until=gap.until)
 
 
 def _cause(error: BaseException) -> str:

@@ -5,16 +5,8 @@ from datetime import datetime
 
 import msgspec
 
-from stream_workers.reports.arrival import Arrival, Record
-
-
-class Gap(msgspec.Struct, frozen=True, gc=False):
-    """Offsets from ``offset`` to ``until`` that hold no record: transaction markers, or worse."""
-
-    partition: int
-    offset: int
-    until: int
-    received_at: datetime
+from projections.store import Arrival
+from stream_workers.reports.record import Record
 
 
 class Fetched(msgspec.Struct, frozen=True):
@@ -32,16 +24,13 @@ class OffsetWentBack(RuntimeError):
     """A record lies before the offset that was asked for: the position in the log cannot be trusted."""
 
 
-Item = Arrival | Gap
-
-
 def assemble(
     fetched: Fetched,
     expected: Mapping[int, int],
     read: Callable[[Record], Arrival],
     gap_time: Callable[[int], datetime],
-) -> list[Item]:
-    """Everything fetched, ascending by (partition, offset), with a ``Gap`` for each range without a record.
+) -> list[Arrival]:
+    """Everything fetched, ascending by (partition, offset), with a gap for each range without a record.
 
     Args:
         fetched: what the log gave.
@@ -52,7 +41,7 @@ def assemble(
     Raises:
         OffsetWentBack: see there.
     """
-    items: list[Item] = []
+    items: list[Arrival] = []
     for partition in sorted(fetched.positions):
         following = expected[partition]
         time_of_last: datetime | None = None
@@ -62,10 +51,11 @@ def assemble(
             arrival = read(record)
             if record.offset > following:
                 gap_at = time_of_last or arrival.received_at
-                items.append(Gap(partition, following, record.offset - 1, gap_at))
+                items.append(Arrival(partition, following, gap_at, gap_until=record.offset - 1))
             items.append(arrival)
             following, time_of_last = record.offset + 1, arrival.received_at
         position = fetched.positions[partition]
         if position > following:
-            items.append(Gap(partition, following, position - 1, time_of_last or gap_time(partition)))
+            gap_at = time_of_last or gap_time(partition)
+            items.append(Arrival(partition, following, gap_at, gap_until=position - 1))
     return items

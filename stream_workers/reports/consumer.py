@@ -19,11 +19,11 @@ from aiokafka.errors import (
 from ingest_gateway.process.topic_identity import TopicIdentity
 from projections import store
 from stream_workers.reports.applier import Abandoned, Applier
-from stream_workers.reports.arrival import RecordReader
 from stream_workers.reports.batch import Fetched, assemble
 from stream_workers.reports.health import Health, Stopped
 from stream_workers.reports.log import ReportLog
 from stream_workers.reports.metrics import WorkerMetrics
+from stream_workers.reports.record import RecordReader
 
 _log = logging.getLogger(__name__)
 

@@ -55,7 +55,7 @@ class Instrument(msgspec.Struct, frozen=True):
             elif answer is not None and (oddity := check(answer)) is not None:
                 found[name] = oddity
         for name in self.required:
-            if answers.get(name) is None:
+            if name not in answers or answers[name] is None:
                 found[name] = MISSING
         return found
 
@@ -98,6 +98,8 @@ def _number(item: _Item) -> Check:
     whole = item.type == "integer"
 
     def number(answer: Answer) -> str | None:
+        if type(answer) is int:
+            return None if low <= answer <= high else OUT_OF_RANGE
         if isinstance(answer, bool) or not isinstance(answer, int | float):
             return WRONG_TYPE
         if whole and not (isinstance(answer, int) or answer.is_integer()):

@@ -9,8 +9,7 @@ import msgspec
 from ingest_gateway.contracts.report import Report
 from projections.schedule import clock_flags, recorded_instant
 from projections.seals import Json
-from projections.store import Entry, InstrumentKey, Patient, Staff
-from stream_workers.reports.arrival import Arrival
+from projections.store import Arrival, Entry, InstrumentKey, Patient, Staff
 from stream_workers.reports.instruments import RESPONDENT_NOT_ALLOWED, Instrument
 
 UNKNOWN_PATIENT: Final = "unknown_patient"
@@ -42,22 +41,22 @@ def judge(arrival: Arrival, snapshot: Snapshot) -> Entry:
     """
     report = arrival.report
     if report is None or arrival.trouble is not None:
-        return _entry(arrival, arrival.trouble)
+        return Entry(arrival, arrival.trouble)
     patient = snapshot.patients.get(report.patientId)
     identity = (report.patientId, report.report_id)
     attempt = (arrival.user_id or "", *identity)
     if patient is None:
         # A gateway lets a patient's token speak for that patient only: this is the patient, not enrolled.
         if arrival.role == "patient":
-            return _entry(arrival, UNKNOWN_PATIENT, identity=identity)
-        return _entry(arrival, UNKNOWN_PATIENT, attempt=attempt)
+            return Entry(arrival, UNKNOWN_PATIENT, identity=identity)
+        return Entry(arrival, UNKNOWN_PATIENT, attempt=attempt)
     if not _may_speak(arrival, report, patient, snapshot.staff):
-        return _entry(arrival, OUT_OF_SCOPE, attempt=attempt, patient=patient)
+        return Entry(arrival, OUT_OF_SCOPE, attempt=attempt, patient=patient)
     if report.studyId is not None and report.studyId != patient.study_id:
-        return _entry(arrival, OUT_OF_SCOPE, identity=identity, patient=patient)
+        return Entry(arrival, OUT_OF_SCOPE, identity=identity, patient=patient)
     instrument = snapshot.instruments.get((patient.study_id, report.instrument, report.instrumentVersion))
     if instrument is None:
-        return _entry(arrival, UNKNOWN_INSTRUMENT, identity=identity, patient=patient)
+        return Entry(arrival, UNKNOWN_INSTRUMENT, identity=identity, patient=patient)
     counted = recorded_instant(report.recordedAt, arrival.received_at)
     reason = None
     if counted.at < patient.consented_from or (
@@ -65,65 +64,21 @@ def judge(arrival: Arrival, snapshot: Snapshot) -> Entry:
     ):
         reason = OUTSIDE_CONSENT
     clock = (*counted.flags, *clock_flags(report.timeZone, patient.time_zone), *_sending_flags(arrival))
-    return Entry(
-        partition=arrival.partition,
-        offset=arrival.offset,
-        received_at=arrival.received_at,
-        reason=reason,
-        identity=identity,
-        report=report,
-        patient=patient,
-        recorded_at=counted.at,
-        flags=_flags(clock, instrument, report),
-        user_id=arrival.user_id,
-        role=arrival.role,
-        sent_at=arrival.sent_at,
-        sha256=arrival.sha256,
-        value=arrival.value,
+    return Entry(arrival, reason, identity, None, patient, counted.at, _flags(clock, instrument, report))
+
+
+def stripped(arrival: Arrival) -> Entry:
+    """An entry for a record that Postgres refuses, with nothing left of it but its bytes."""
+    bare = Arrival(
+        arrival.partition,
+        arrival.offset,
+        arrival.received_at,
+        arrival.sha256,
+        arrival.value,
         record_key=arrival.record_key,
-        headers=arrival.headers,
+        gap_until=arrival.gap_until,
     )
-
-
-def stripped(entry: Entry) -> Entry:
-    """An entry that Postgres refuses, with nothing left of it but its bytes."""
-    return Entry(
-        partition=entry.partition,
-        offset=entry.offset,
-        received_at=entry.received_at,
-        gap_until=entry.gap_until,
-        reason=None if entry.gap_until is not None else REFUSED_BY_DATABASE,
-        sha256=entry.sha256,
-        value=entry.value,
-        record_key=entry.record_key,
-    )
-
-
-def _entry(
-    arrival: Arrival,
-    reason: str | None,
-    *,
-    identity: tuple[str, str] | None = None,
-    attempt: tuple[str, str, str] | None = None,
-    patient: Patient | None = None,
-) -> Entry:
-    return Entry(
-        partition=arrival.partition,
-        offset=arrival.offset,
-        received_at=arrival.received_at,
-        reason=reason,
-        identity=identity,
-        attempt=attempt,
-        report=arrival.report,
-        patient=patient,
-        user_id=arrival.user_id,
-        role=arrival.role,
-        sent_at=arrival.sent_at,
-        sha256=arrival.sha256,
-        value=arrival.value,
-        record_key=arrival.record_key,
-        headers=arrival.headers,
-    )
+    return Entry(bare, None if arrival.gap_until is not None else REFUSED_BY_DATABASE)
 
 
 def _may_speak(arrival: Arrival, report: Report, patient: Patient, staff: Mapping[str, Staff]) -> bool:

@@ -20,6 +20,7 @@ from ingest_gateway.contracts.report import (
 )
 from ingest_gateway.contracts.topics import HEADER_ROLE, HEADER_SENT_AT, HEADER_TRACEPARENT, HEADER_USER_ID
 from projections.seals import jsonb_text
+from projections.store import Arrival
 
 UNREADABLE: Final = "unreadable"
 UNATTRIBUTED: Final = "unattributed"
@@ -42,27 +43,6 @@ class Record(Protocol):
     key: bytes | None
     value: bytes | None
     headers: Sequence[Header]
-
-
-class Arrival(msgspec.Struct, frozen=True, gc=False):
-    """One record as it lies in the log, read but not yet judged.
-
-    ``trouble`` is the reason to quarantine it that needs no enrolment to see. ``record_key`` and ``headers``
-    are set only where they are not what the gateway writes.
-    """
-
-    partition: int
-    offset: int
-    received_at: datetime
-    sha256: bytes | None
-    value: bytes | None
-    report: Report | None
-    trouble: str | None
-    user_id: str | None
-    role: str | None
-    sent_at: datetime | None
-    record_key: bytes | None
-    headers: str | None
 
 
 class Sender(msgspec.Struct, frozen=True, gc=False):
@@ -91,35 +71,30 @@ class RecordReader:
 
     def read(self, record: Record) -> Arrival:
         """Read one record. Never raises: what cannot be read is ``unreadable``."""
-        value, key, report = record.value, record.key, None
-        if value is not None and len(value) <= MAX_REPORT_BYTES:
-            try:
-                report = decode_report(value)
-            except (MalformedJson, WrongEnvelope):
-                report = None
+        value, key = record.value, record.key
+        report = None if value is None else _readable(value)
         sender = read_sender(record.headers)
-        trouble, ours = None, False
+        ours = report is not None and key == report.patientId.encode()
+        trouble = None
         if report is None:
             trouble = UNREADABLE
-        else:
-            ours = key == report.patientId.encode()
-            if not sender.known:
-                trouble = UNATTRIBUTED
-            elif not ours or self._partition_of(report.patientId) != record.partition:
-                trouble = MISROUTED
+        elif not sender.known:
+            trouble = UNATTRIBUTED
+        elif not ours or self._partition_of(report.patientId) != record.partition:
+            trouble = MISROUTED
         return Arrival(
             record.partition,
             record.offset,
             self.received_at(record.timestamp),
-            None if value is None else hashlib.sha256(value).digest(),
-            value,
-            report,
-            trouble,
-            sender.user_id,
-            sender.role,
-            sender.sent_at,
-            None if ours else key,
-            None if sender.as_gateway_writes else _kept(record.headers),
+            sha256=None if value is None else hashlib.sha256(value).digest(),
+            value=value,
+            report=report,
+            trouble=trouble,
+            user_id=sender.user_id,
+            role=sender.role,
+            sent_at=sender.sent_at,
+            record_key=None if ours else key,
+            headers=None if sender.as_gateway_writes else _kept(record.headers),
         )
 
     def received_at(self, timestamp: int) -> datetime:
@@ -144,14 +119,22 @@ class RecordReader:
         return partition
 
 
+def _readable(value: bytes) -> Report | None:
+    if len(value) > MAX_REPORT_BYTES:
+        return None
+    try:
+        return decode_report(value)
+    except (MalformedJson, WrongEnvelope):
+        return None
+
+
 def read_sender(headers: Sequence[Header]) -> Sender:
     """Who sent a record, by the headers that gateways write; anything missing, doubled or odd is nobody."""
     found = dict(headers)
     user_id = _text(found.get(HEADER_USER_ID))
     role = _text(found.get(HEADER_ROLE))
     sent_at = _instant(found.get(HEADER_SENT_AT))
-    once = len(found) == len(headers)
-    known = once and user_id is not None and role in ROLES
+    known = user_id is not None and role in ROLES and len(found) == len(headers)
     ours = known and sent_at is not None and found.keys() <= _GATEWAYS_HEADERS
     return Sender(user_id, role, sent_at, known, ours)
 
