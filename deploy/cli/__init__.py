@@ -6,6 +6,8 @@ from typing import Final, NamedTuple, cast
 
 import click
 
+from deploy.errors import exit_code, is_ours
+
 
 class Subcommand(NamedTuple):
     """Where a subcommand lives, and the line that ``eightbells --help`` shows for it."""
@@ -43,7 +45,6 @@ SECTIONS: Final[dict[str, dict[str, Subcommand]]] = {
 }
 SUBCOMMANDS: Final = {name: command for section in SECTIONS.values() for name, command in section.items()}
 
-_OURS: Final = ("deploy.", "ingest_gateway.", "loadtest.", "projections.", "stream_workers.")
 _INTERRUPTED: Final = 130
 
 data_option = click.option(
@@ -99,10 +100,10 @@ class LazyGroup(click.Group):
             click.echo("Interrupted.", err=True)
             ctx.exit(_INTERRUPTED)
         except Exception as error:
-            if not type(error).__module__.startswith(_OURS):
+            if not is_ours(error):
                 raise
             click.echo(f"Error: {error}", err=True)
-            ctx.exit(getattr(error, "exit_code", 1))
+            ctx.exit(exit_code(error))
 
 
 @click.group(

@@ -70,6 +70,11 @@ def cache_dir() -> Path:
     return (Path(base) if Path(base).is_absolute() else Path.home() / ".cache") / "eightbells"
 
 
+def jars_dir() -> Path:
+    """Where the jars are, once fetched."""
+    return cache_dir() / "jars"
+
+
 def read_lock(file: Path = LOCK_FILE) -> list[Jar]:
     """The list, in its order, which is the class path's.
 
@@ -210,12 +215,17 @@ def _main() -> int:
         sys.stdout.write(f"{len(jars)} jars in {LOCK_FILE}\n")
         return 0
     try:
-        jars_there = fetch(read_lock(), cache_dir() / "jars")
+        jars_there = fetch(read_lock(), jars_dir(), _print_progress)
     except BadJar as error:
         sys.stderr.write(f"Error: {error}\n")
         return 1
-    sys.stdout.write(f"{len(jars_there)} jars, all as listed, in {cache_dir() / "jars"}\n")
+    sys.stdout.write(f"{len(jars_there)} jars, all as listed, in {cache_dir() / 'jars'}\n")
     return 0
+
+
+def _print_progress(done: int, total: int) -> None:
+    sys.stdout.write(f"{done} of {total} jars\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

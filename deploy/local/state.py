@@ -59,6 +59,7 @@ class Stack(msgspec.Struct, frozen=True):
     phase: Phase
     brokers: int
     demoLogins: str
+    notes: tuple[str, ...]
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,9 +70,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     parts: tuple[str, ...]
     brokers: int
     kafka: str
+    database: bool
     gateway: str
     api: str
     processes: dict[str, Process] = {}
+    notes: tuple[str, ...] = ()
 
 
 def running_stack(data: Path) -> Stack:
@@ -94,13 +97,14 @@ def describe(data: Path, record: Record) -> Stack:
         gateway=record.gateway,
         api=record.api,
         kafka=record.kafka,
-        database=database_url(data, READER),
+        database=database_url(data, READER) if record.database else "",
         dataDir=str(data.absolute()),
         processes=record.processes,
         supervisor=record.supervisor.pid,
         phase=record.phase,
         brokers=record.brokers,
         demoLogins=str(secrets_dir(data) / "demo-logins.txt"),
+        notes=record.notes,
     )
 
 

@@ -1,0 +1,54 @@
+"""What a person reads about a stack: the banner after a start, and the status table."""
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from deploy.local.state import Stack
+
+
+def banner(stack: Stack) -> str:
+    """Addresses, how to log in, where the data is, what survives what, how to stop and to reset."""
+    survives = (
+        "a crash of any process: yes; loss of power, system or disk: no (one broker, one copy)"
+        if stack.brokers == 1
+        else "a crash of any process or one broker: yes; loss of this machine's disk: no (three copies on it)"
+    )
+    where = f" --data {stack.dataDir}"
+    lines = {
+        "Gateway": f"{stack.gateway}/api/v1/reports" if stack.gateway else "",
+        "Read API": f"{stack.api} (/docs)" if stack.api else "",
+        "Kafka": stack.kafka,
+        "PostgreSQL": _without_password(stack.database),
+        "Log in": f"user names and passwords, once a study has users: {stack.demoLogins}",
+        "Data": stack.dataDir,
+        "Memory": f"up to {700 * stack.brokers} MB for Kafka (heap 512 MB each), about 400 MB for PostgreSQL",
+        "Survives": survives,
+        "Look": f"eightbells status{where} · eightbells logs{where} -f · eightbells doctor{where}",
+        "Stop": f"eightbells down{where} (or Ctrl-C where it runs); the data stays",
+        "Reset": f"eightbells reset{where}, once stopped; deletes the data",
+    }
+    rows = [f"  {name:<11}{text}" for name, text in lines.items() if text]
+    notes = [f"  {'Note':<11}{note}" for note in stack.notes]
+    return "\n".join(["Eight Bells is up.", *rows, *notes])
+
+
+def table(stack: Stack, conditions: Mapping[str, str]) -> str:
+    """Every process: pid, restarts, how it is, and where its admin listener is."""
+    head = f"{'PART':<10}{'PID':>8}{'RESTARTS':>10}  {'CONDITION':<14}ADMIN"
+    rows = [
+        f"{name:<10}{process.pid:>8}{process.restarts:>10}  {conditions[name]:<14}{process.admin or '-'}"
+        for name, process in stack.processes.items()
+    ]
+    addresses = {"gateway": stack.gateway, "api": stack.api, "kafka": stack.kafka}
+    addresses["database"] = _without_password(stack.database)
+    where = [f"{name:<10}{address}" for name, address in addresses.items() if address]
+    return "\n".join(
+        [head, *rows, "", *where, f"{'data':<10}{stack.dataDir}", f"{'supervisor':<10}pid {stack.supervisor}"]
+    )
+
+
+def _without_password(url: str) -> str:
+    parts = urlsplit(url)
+    if not parts.password:
+        return url
+    return parts._replace(netloc=f"{parts.username}@{parts.netloc.rpartition('@')[2]}").geturl()
