@@ -13,8 +13,10 @@ _PROBLEM: Final = {"application/problem+json": {"schema": {"$ref": "#/components
 _MAY_FAIL: Final = {
     "400": "Malformed request",
     "401": "No valid token",
+    "403": "Not for the caller's role",
     "404": "Nothing there, or not for the caller",
     "422": "Invalid parameters or body",
+    "429": "Too many attempts; see Retry-After",
     "500": "An error of ours; `id` names its log line",
     "503": "The database does not answer; try again",
 }

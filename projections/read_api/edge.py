@@ -67,6 +67,9 @@ class Edge:
         raw = scope["headers"]
         if len(raw) > MAX_HEADERS or sum(len(name) + len(value) for name, value in raw) > MAX_HEADER_BYTES:
             return problem_response(431, "Headers too large", "At most 64 fields and 16 KiB of headers.")
+        if "content-length" in headers and "transfer-encoding" in headers:
+            detail = "A body has one length: Content-Length or Transfer-Encoding."
+            return problem_response(400, "Bad request", detail, {"Connection": "close"})
         if self._allowed_hosts and _hostname(headers.get("host", "")) not in self._allowed_hosts:
             return problem_response(400, "Unknown host", "This server does not answer for that host name.")
         return None

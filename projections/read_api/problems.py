@@ -24,7 +24,7 @@ from projections.read_api.metrics import UNKNOWN_ROUTE
 
 _log = logging.getLogger(__name__)
 _TITLES = {400: "Bad request", 404: "Not found", 405: "Method not allowed"}
-_RETRY_AFTER_S = "2"
+_RETRY_AFTER_S = (1, 2, 3, 4, 5)
 
 
 class Problem(BaseModel):
@@ -114,7 +114,11 @@ def internal_error(scope: Scope, error: Exception) -> Response:
     if outage:
         detail = "The database does not answer just now. Try again."
         return problem_response(
-            503, "Service unavailable", detail, {"Retry-After": _RETRY_AFTER_S}, id=error_id
+            503,
+            "Service unavailable",
+            detail,
+            {"Retry-After": str(secrets.choice(_RETRY_AFTER_S))},
+            id=error_id,
         )
     return problem_response(500, "Internal error", "Something went wrong on our side.", id=error_id)
 

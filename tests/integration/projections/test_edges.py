@@ -57,26 +57,22 @@ def assert_problem(answer: httpx.Response, status: int) -> None:
         assert word not in answer.text
 
 
-@pytest.mark.parametrize(("body", "status"), BODIES, ids=lambda value: str(value)[:40])
-async def test_a_bad_body_is_refused_without_repeating_it(world: World, body: bytes, status: int) -> None:
-    answer = await world.client.post("/login", content=body, headers=JSON)
-    assert_problem(answer, status)
-    assert "admin" not in answer.text
+async def test_a_bad_body_is_refused_without_repeating_it(world: World) -> None:
+    for body, status in BODIES:
+        answer = await world.client.post("/login", content=body, headers=JSON)
+        assert_problem(answer, status)
+        assert "admin" not in answer.text
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
+async def test_only_plain_json_is_read(world: World) -> None:
+    for headers in (
         {},
         {"Content-Type": "text/plain"},
         {"Content-Type": "application/x-www-form-urlencoded"},
         JSON | {"Content-Encoding": "gzip"},
         JSON | {"Content-Encoding": "identity"},
-    ],
-    ids=str,
-)
-async def test_only_plain_json_is_read(world: World, headers: dict[str, str]) -> None:
-    assert_problem(await world.client.post("/login", content=GOOD, headers=headers), 415)
+    ):
+        assert_problem(await world.client.post("/login", content=GOOD, headers=headers), 415)
 
 
 async def test_a_body_is_not_read_before_the_token_was_checked(world: World) -> None:
@@ -247,14 +243,13 @@ BROKEN: list[tuple[bytes, bytes]] = [
 ]
 
 
-@pytest.mark.parametrize(("request_bytes", "status"), BROKEN, ids=lambda value: str(value)[:50])
-async def test_broken_http_is_a_problem_document_and_closed(
-    world: World, request_bytes: bytes, status: bytes
-) -> None:
+async def test_broken_http_is_a_problem_document_and_closed(world: World) -> None:
     async with served(world) as port:
-        answer = await exchange(port, request_bytes)
-    assert answer.startswith(b"HTTP/1.1 " + status), answer
-    assert b"application/problem+json" in answer
+        for request, status in BROKEN:
+            answer = await exchange(port, request)
+            assert answer.startswith(b"HTTP/1.1 " + status), (request[:80], answer)
+            assert b"application/problem+json" in answer
+            assert b"connection: close" in answer.lower()
 
 
 async def test_headers_and_bodies_that_never_end_are_a_408(
