@@ -7,6 +7,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import click
+
 
 class CannotWrite(OSError):
     """The file cannot be written where it was asked for."""
@@ -64,6 +66,8 @@ class PrivateFile:
         if error is None:
             self._temporary.replace(self._path)
         elif self._keep_on_error and not isinstance(error, CannotWrite):
-            self._temporary.replace(self._path.with_name(f"{self._path.name}.unconfirmed"))
+            kept = self._path.with_name(f"{self._path.name}.unconfirmed")
+            self._temporary.replace(kept)
+            click.echo(f"{kept} was kept: see whether what it is for was done before the failure.", err=True)
         else:
             self._temporary.unlink(missing_ok=True)

@@ -21,7 +21,7 @@ from projections.study.model import Study, document
 from projections.study.publishing import NoSuchStudy, StudyRefused, apply_study, latest_study
 from projections.study.reading import read_study
 from projections.study.tokens import MintRefused, json_line, mint
-from tests.integration.projections.conftest import as_role
+from tests.conftest import Database
 
 NOW = datetime(2026, 11, 23, 3, 30, tzinfo=UTC)
 KEYS = key_ring("k1", {"k1": bytes(range(40, 80))})
@@ -30,8 +30,8 @@ FILE = Path("cohort.csv")
 
 
 @pytest.fixture
-async def study_role(eightbells_database: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(as_role(eightbells_database, "eightbells_study"))
+async def study_role(database: Database) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(database.role("eightbells_study"))
     yield connection
     await connection.close()
 
@@ -111,11 +111,15 @@ async def test_what_is_published_cannot_be_changed_by_applying_another_file(
     ],
 )
 async def test_nor_by_the_databases_owner(
-    owner: asyncpg.Connection, study_role: asyncpg.Connection, demo: Study, statement: str
+    database: Database, study_role: asyncpg.Connection, demo: Study, statement: str
 ) -> None:
     await enrol_demo(study_role, demo, b"patientId,siteId,startDate\nP-1,S-01,2026-11-22\n")
-    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="append-only"):
-        await owner.execute(statement)
+    owner = await asyncpg.connect(database.url)
+    try:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="append-only"):
+            await owner.execute(statement)
+    finally:
+        await owner.close()
 
 
 async def test_a_new_version_is_what_new_patients_get(study_role: asyncpg.Connection, demo: Study) -> None:
@@ -261,9 +265,9 @@ async def test_formulas_and_sql_in_a_name_are_stored_as_they_are(
 
 
 async def test_two_enrolments_at_once_enrol_everybody_once(
-    eightbells_database: str, study_role: asyncpg.Connection, demo: Study
+    database: Database, study_role: asyncpg.Connection, demo: Study
 ) -> None:
-    other = await asyncpg.connect(as_role(eightbells_database, "eightbells_study"))
+    other = await asyncpg.connect(database.role("eightbells_study"))
     try:
         results = await asyncio.gather(
             enrol_demo(study_role, demo, cohort_csv(demo.sites, 60, NOW)),

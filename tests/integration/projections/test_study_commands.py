@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from deploy.cli import main
-from tests.integration.projections.conftest import as_role
+from tests.conftest import Database
 
 STUDY = Path(__file__).parents[3] / "deploy" / "demo" / "study.yaml"
 
@@ -17,9 +17,9 @@ STUDY = Path(__file__).parents[3] / "deploy" / "demo" / "study.yaml"
 class Shell:
     """Calls ``eightbells`` in a directory of its own, with a database and keys."""
 
-    def __init__(self, url: str, directory: Path) -> None:
+    def __init__(self, database: Database, directory: Path) -> None:
         self.directory = directory
-        self._database = ["--database", as_role(url, "eightbells_study")]
+        self._database = ["--database", database.role("eightbells_study")]
 
     def __call__(self, *arguments: str | Path) -> Result:
         return CliRunner().invoke(main, [*map(str, arguments), *self._database])
@@ -31,8 +31,8 @@ class Shell:
 
 
 @pytest.fixture
-def shell(eightbells_database: str, tmp_path: Path) -> Shell:
-    return Shell(eightbells_database, tmp_path)
+def shell(database: Database, tmp_path: Path) -> Shell:
+    return Shell(database, tmp_path)
 
 
 def keys(shell: Shell) -> Path:
@@ -138,10 +138,10 @@ def test_without_a_stack_the_exit_code_is_3(tmp_path: Path) -> None:
 
 
 def test_a_database_that_does_not_answer_or_is_empty_is_told_in_a_sentence(
-    shell: Shell, eightbells_database: str
+    database: Database,
 ) -> None:
     nobody = CliRunner().invoke(main, ["study", "show", "--database", "postgresql://x@127.0.0.1:1/x"])
     assert (nobody.exit_code, "does not answer" in nobody.stderr) == (3, True)
-    missing = eightbells_database.rpartition("/")[0] + "/no_such_database"
+    missing = database.url.rpartition("/")[0] + "/no_such_database"
     refused = CliRunner().invoke(main, ["study", "show", "--database", missing])
     assert (refused.exit_code, "PostgreSQL refused: InvalidCatalogName" in refused.stderr) == (1, True)
