@@ -3,10 +3,8 @@
 Every step is safe to do again: what is there already stays as it is.
 """
 
-import asyncio
 import contextlib
-import subprocess
-import sys
+import os
 from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import datetime
 from pathlib import Path
@@ -15,11 +13,14 @@ from typing import Final
 import asyncpg
 import msgspec
 
+from deploy.cli.stack import down
 from deploy.demo.cohort import cohort_csv
 from deploy.demo.users import create_demo_users
+from deploy.local.announce import console
+from deploy.local.detached import start_detached
+from deploy.local.plan import Options
 from deploy.local.state import (
     Stack,
-    StackError,
     StackNotRunning,
     database_url,
     running_stack,
@@ -44,41 +45,25 @@ CODES_FILE: Final = "demo-codes.csv"
 _ROLE: Final = "eightbells_study"
 
 
-class StackFailed(StackError):
-    """The stack did not come up; what ``eightbells up`` said is above this line."""
-
-
-async def ensure_stack(data: Path) -> tuple[Stack, bool]:
+def ensure_stack(data: Path) -> tuple[Stack, bool]:
     """The stack of this directory, started where none runs; and whether it was started now.
 
-    It runs detached, so that it may outlive us; its progress goes to our own output.
+    It is detached, so that the order in which it stops is its supervisor's also after Ctrl-C.
 
     Raises:
-        StackFailed: it did not come up.
+        StackError: it did not come up.
     """
     with contextlib.suppress(StackNotRunning):
         return running_stack(data), False
-    code = await eightbells("up", "--detach", "--data", str(data))
-    if code:
-        raise StackFailed(f"`eightbells up` ended with exit code {code}; see `eightbells logs`.")
+    kafka, database = os.environ.get("KAFKA_BOOTSTRAP"), os.environ.get("DATABASE_URL")
+    start_detached(Options(data.absolute(), kafka=kafka or None, database=database or None), console())
     return running_stack(data), True
 
 
-async def stop_stack(data: Path) -> int:
-    """Stop the stack in an orderly way, and return the exit code of ``eightbells down``."""
-    return await eightbells("down", "--data", str(data))
-
-
-async def eightbells(*arguments: str) -> int:
-    """Run our own command, its output going where ours goes; Ctrl-C reaches us and not it."""
-    command = [sys.executable, "-c", "from deploy.cli import main; main()", *arguments]
-    process = await asyncio.create_subprocess_exec(*command, stdin=subprocess.DEVNULL, start_new_session=True)
-    try:
-        return await process.wait()
-    except asyncio.CancelledError:
-        process.terminate()
-        await process.wait()
-        raise
+def stop_stack(data: Path) -> None:
+    """Stop the stack in an orderly way; one that has ended by itself is none."""
+    with contextlib.suppress(StackNotRunning):
+        down.main(["--data", str(data)], standalone_mode=False)
 
 
 @contextlib.asynccontextmanager

@@ -1,0 +1,87 @@
+"""``eightbells demo``: a whole burst, from enrolment to the study board."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from deploy.cli import data_option
+from deploy.cli.bars import bar
+from deploy.cli.loadtest import run
+from deploy.demo.guide import guide
+from deploy.demo.run import Demo, evening_bursts, morning_burst, set_stage
+from deploy.demo.stage import ensure_stack, stop_stack
+from deploy.local.state import Stack
+from loadtest.burst import utc_now
+from loadtest.summary import Result, last_line, sending_lines, verdict_lines
+from projections.study.model import Study
+
+
+@click.command()
+@click.option("--patients", type=click.IntRange(min=1), default=20_000, show_default=True)
+@click.option(
+    "--over",
+    type=click.FloatRange(min=0.1),
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="In how much time all of them report.",
+)
+@click.option(
+    "--small-burst",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    metavar="N",
+    help="Reports a minute afterwards.",
+)
+@data_option
+def demo(patients: int, over: float, small_burst: int, data: Path) -> None:
+    """Start everything, let every patient report within seconds, and prove that no report is lost.
+
+    With CI=true it stops the stack it has started and exits; otherwise it stays up until Ctrl-C and sends a
+    small burst every minute. It may be run again on the same data: then the same patients report once more.
+
+    Exit codes: 0 every report was accepted and is projected, 1 one was not, 2 wrong use.
+    """
+    asked = Demo(data, patients, over, small_burst)
+    stack, started = ensure_stack(data)
+    if not started:
+        click.echo(f"A stack is running in {stack.dataDir} already; the demonstration uses it.")
+    try:
+        result, study = run(_act(asked, stack))
+        stays = os.environ.get("CI", "").lower() not in ("true", "1")
+        if stays:
+            click.echo(last_line(result))
+            fine = result.complete and _stay(asked, study)
+        else:
+            fine = result.complete
+    finally:
+        if started:
+            stop_stack(data)
+    if not stays:
+        click.echo(last_line(result))
+    sys.exit(0 if fine else 1)
+
+
+async def _act(asked: Demo, stack: Stack) -> tuple[Result, Study]:
+    study, due = await set_stage(asked, utc_now, click.echo, bar)
+    click.echo(f"Sending {len(due):,} reports in {asked.over:g} s …")
+    result = await morning_burst(stack, due, asked.over, utc_now, bar)
+    for line in (*sending_lines(result.sent), *verdict_lines(result.verdict)):
+        click.echo(f"  {line}")
+    click.echo("Look around:")
+    for line in guide(stack, due[0].patientId):
+        click.echo(line)
+    return result, study
+
+
+def _stay(asked: Demo, study: Study) -> bool:
+    """Until Ctrl-C, which is how it is meant to end."""
+    click.echo("It stays up until Ctrl-C; every minute some phones that were offline report too.")
+    try:
+        return run(evening_bursts(asked, study, utc_now, click.echo))
+    except KeyboardInterrupt:
+        click.echo("")
+        return True
