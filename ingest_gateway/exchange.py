@@ -11,7 +11,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from ingest_gateway.responses import TOO_LARGE, Refused, Response
 
 if TYPE_CHECKING:
-    from ingest_gateway.protocol import ReportProtocol
+    from ingest_gateway.connection import OrderedConnection
 
 
 class Exchange:
@@ -24,7 +24,7 @@ class Exchange:
 
     __slots__ = ("closes", "connection", "extra", "lingers", "response", "wants_continue")
 
-    def __init__(self, connection: "ReportProtocol", *, closes: bool, extra: bytes = b"") -> None:
+    def __init__(self, connection: "OrderedConnection", *, closes: bool, extra: bytes = b"") -> None:
         self.connection = connection
         self.closes = closes
         self.extra = extra
@@ -51,7 +51,7 @@ class AsgiExchange(Exchange):
     __slots__ = ("_most", "_size", "cycle", "started")
 
     def __init__(
-        self, connection: "ReportProtocol", cycle: RequestResponseCycle, *, closes: bool, most: int
+        self, connection: "OrderedConnection", cycle: RequestResponseCycle, *, closes: bool, most: int
     ) -> None:
         super().__init__(connection, closes=closes)
         self.cycle = cycle
@@ -90,7 +90,7 @@ class AsgiExchange(Exchange):
 
 
 def asgi_scope(
-    connection: "ReportProtocol",
+    connection: "OrderedConnection",
     method: bytes,
     path: bytes,
     query: bytes,
@@ -118,7 +118,7 @@ def asgi_scope(
 
 
 def asgi_cycle(
-    connection: "ReportProtocol", *, keep_alive: bool, wants_continue: bool
+    connection: "OrderedConnection", *, keep_alive: bool, wants_continue: bool
 ) -> RequestResponseCycle:
     """Uvicorn's own request and response cycle, as its protocol makes it."""
     return RequestResponseCycle(

@@ -22,7 +22,7 @@ from ingest_gateway.request import (
 from ingest_gateway.responses import TOO_LARGE, Refused
 
 if TYPE_CHECKING:
-    from ingest_gateway.protocol import ReportProtocol
+    from ingest_gateway.connection import OrderedConnection
 
 
 class BodyExchange(Exchange):
@@ -32,7 +32,7 @@ class BodyExchange(Exchange):
 
     def __init__(
         self,
-        connection: "ReportProtocol",
+        connection: "OrderedConnection",
         fields: Fields,
         claims: Claims,
         length: int | None,
@@ -70,7 +70,7 @@ class BodyExchange(Exchange):
 
     def first_in_line(self) -> None:
         """Ask for the body, where the client waits to be asked."""
-        if self.wants_continue:
+        if self.wants_continue and self._reserved >= 0:
             self.wants_continue = False
             self.connection.transport.write(responses.CONTINUE)
 

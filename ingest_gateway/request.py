@@ -41,7 +41,7 @@ from ingest_gateway.responses import (
 )
 
 if TYPE_CHECKING:
-    from ingest_gateway.protocol import ReportProtocol
+    from ingest_gateway.connection import OrderedConnection
 
 Headers = list[tuple[bytes, bytes]]
 """Header fields as they came, with their names in lower case."""
@@ -70,7 +70,7 @@ def single_fields(headers: Headers) -> Fields:
     return fields
 
 
-def check_header_size(connection: "ReportProtocol", headers: Headers) -> None:
+def check_header_size(connection: "OrderedConnection", headers: Headers) -> None:
     """431: too many fields, or too many bytes in the request line and fields.
 
     What has arrived since the request began is never less than its header, and cheaper to know.

@@ -21,14 +21,14 @@ from ingest_gateway.request import (
 from ingest_gateway.responses import BROKEN_HTTP, NO_UPGRADE, Refused
 
 if TYPE_CHECKING:
-    from ingest_gateway.protocol import ReportProtocol
+    from ingest_gateway.connection import OrderedConnection
 
 REPORTS_PATH = b"/api/v1/reports"
 BATCH_PATH = b"/api/v1/reports:batch"
 _HOT: dict[bytes, type[BodyExchange]] = {REPORTS_PATH: ReportExchange, BATCH_PATH: BatchExchange}
 
 
-def begin_exchange(connection: "ReportProtocol", headers: Headers, fields: Fields) -> Exchange:
+def begin_exchange(connection: "OrderedConnection", headers: Headers, fields: Fields) -> Exchange:
     """Check what a header tells, in the contract's order, and return the exchange that takes the body.
 
     Raises:
@@ -37,6 +37,8 @@ def begin_exchange(connection: "ReportProtocol", headers: Headers, fields: Field
     parser, gateway = connection.parser, connection.gateway
     check_header_size(connection, headers)
     http_1_1 = is_http_1_1(parser, fields)
+    if not http_1_1 and parser.get_http_version() != "1.0":
+        raise Refused(BROKEN_HTTP, closes=True)
     check_host(fields, http_1_1, gateway.allowed_hosts)
     wants_continue = b"expect" in fields and check_expectation(fields, http_1_1)
     closes = not (http_1_1 and parser.should_keep_alive())
@@ -65,7 +67,7 @@ def is_http_1_1(parser: httptools.HttpRequestParser, fields: Fields) -> bool:
     return parser.get_http_version() == "1.1"
 
 
-def cors_lines(connection: "ReportProtocol", fields: Fields) -> bytes:
+def cors_lines(connection: "OrderedConnection", fields: Fields) -> bytes:
     """Header lines that let the one foreign origin read an answer."""
     gateway = connection.gateway
     return gateway.cors_lines if gateway.cors_origin and fields.get(b"origin") == gateway.cors_origin else b""
@@ -84,7 +86,7 @@ def _parse(url: bytes) -> "httptools.parser.url_parser.URL":
 
 
 def _begin_asgi(
-    connection: "ReportProtocol",
+    connection: "OrderedConnection",
     method: bytes,
     headers: Headers,
     fields: Fields,
