@@ -99,7 +99,7 @@ def is_outage(error: BaseException) -> bool:
     """Whether an error means that Postgres is away or busy, so that trying again later makes sense."""
     if isinstance(error, asyncpg.PostgresError):
         return (error.sqlstate or "")[:2] in RETRIABLE
-    return isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError)
+    return isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError | asyncpg.InternalClientError)
 
 
 async def _keep(_: object) -> None:

@@ -25,7 +25,13 @@ _SEND_S: Final = 15.0
 _STATEMENT_S: Final = 5.0
 _READ_BATCHES: Final = 4
 _TOPICS: Final = Topics()
-_AWAY: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_AWAY: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # of a connection that is killed while a statement is sent
+)
 
 
 class Relay:

@@ -1,10 +1,8 @@
 """A small study in a real Postgres, and the read API in front of it, with a clock that the test moves."""
 
-import asyncio
 import json
-import os
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID, uuid4
@@ -18,7 +16,6 @@ from prometheus_client import CollectorRegistry
 
 from ingest_gateway.auth.keys import KeyRing, key_ring
 from ingest_gateway.auth.tokens import AUDIENCE, ISSUER, LIFETIME_S, Claims, Role, issue
-from projections.migrate import migrate
 from projections.passwords import hash_password
 from projections.read_api.app import build_app
 from projections.read_api.database import open_database
@@ -26,6 +23,7 @@ from projections.read_api.hashing import PasswordThreads
 from projections.read_api.metrics import Metrics
 from projections.read_api.services import LoginRules, Services
 from projections.study.codes import code_digest
+from tests.conftest import Database
 
 NOW = datetime(2026, 11, 22, 1, 0, tzinfo=UTC)  # 09:00 in Shanghai
 QUICK = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
@@ -179,63 +177,22 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-SERVER = os.environ.get("DATABASE_URL", "postgresql://postgres@127.0.0.1:15432/postgres")
-
-
-def in_database(name: str) -> str:
-    return f"{SERVER.rpartition('/')[0]}/{name}"
-
-
-async def on_server(statement: str) -> None:
-    connection = await asyncpg.connect(SERVER)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
-
-
-@pytest.fixture(scope="session")
-def template() -> Iterator[str]:
-    """The name of a migrated database; copying it takes a tenth of migrating another."""
-    name = f"template_{secrets.token_hex(6)}"
-    asyncio.run(on_server(f"create database {name}"))
-    asyncio.run(migrate(in_database(name), {}, NOW))
-    yield name
-    asyncio.run(on_server(f"drop database {name}"))
-
-
 @pytest.fixture
-async def eightbells_database(template: str) -> AsyncIterator[str]:
-    """The owner's URL of a migrated database of its own."""
-    name = f"test_{secrets.token_hex(6)}"
-    await on_server(f"create database {name} template {template}")
-    yield in_database(name)
-    await on_server(f"drop database {name} with (force)")
-
-
-def as_role(url: str, role: str) -> str:
-    """The same database for one of our roles."""
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://{role}@{rest.rpartition('@')[2]}"
-
-
-@pytest.fixture
-async def owner(eightbells_database: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(eightbells_database)
+async def owner(database: Database) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(database.url)
     yield connection
     await connection.close()
 
 
 @pytest.fixture
-async def world(eightbells_database: str, owner: asyncpg.Connection) -> AsyncIterator[World]:
+async def world(database: Database, owner: asyncpg.Connection) -> AsyncIterator[World]:
     """Study EB-TEST with sites S-01 and S-02, staff, patients P-1 and P-2 there, and the API."""
     clock = Clock()
     keys = key_ring("k1", {"k1": secrets.token_bytes(32)})
     metrics = Metrics(CollectorRegistry())
     passwords = PasswordThreads(2, 8, metrics, QUICK)
-    url = as_role(eightbells_database, "eightbells_api")
-    async with open_database(url, 5, 5000) as database:
-        services = Services(database, keys, passwords, metrics, LoginRules(5, 900, 60), clock)
+    async with open_database(database.role("eightbells_api"), 5, 5000) as pool:
+        services = Services(pool, keys, passwords, metrics, LoginRules(5, 900, 60), clock)
         transport = httpx.ASGITransport(build_app(services))
         async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
             made = World(client, owner, keys, clock, services)

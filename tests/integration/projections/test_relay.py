@@ -1,6 +1,5 @@
 import asyncio
 import json
-import os
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -8,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 import asyncpg
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from prometheus_client import CollectorRegistry
 
 from ingest_gateway.contracts.partitioning import partition_for
@@ -17,15 +17,16 @@ from projections.relay.metrics import Metrics
 from projections.relay.numbering import CHANNEL, enter_epoch, number_batches
 from projections.relay.records import Topics
 from projections.relay.relay import Relay
-from tests.integration.projections.conftest import NOW, as_role
+from tests.conftest import Database, Services
+from tests.integration.projections.conftest import NOW
 
 PARTITIONS = 3
 NOWHERE = "127.0.0.1:1"
 
 
 @pytest.fixture
-async def relay_url(eightbells_database: str) -> str:
-    return as_role(eightbells_database, "eightbells_relay")
+async def relay_url(database: Database) -> str:
+    return database.role("eightbells_relay")
 
 
 @pytest.fixture
@@ -36,13 +37,13 @@ async def connection(relay_url: str) -> AsyncIterator[asyncpg.Connection]:
 
 
 @pytest.fixture
-def bootstrap() -> str:
-    return os.environ.get("KAFKA_BOOTSTRAP", "127.0.0.1:19092")
+def bootstrap(services: Services) -> str:
+    return services.kafka
 
 
 @pytest.fixture
-async def topics(bootstrap: str) -> Topics:
-    prefix = f"relay-test-{secrets.token_hex(4)}"
+async def topics(bootstrap: str) -> AsyncIterator[Topics]:
+    prefix = f"eb-test-{secrets.token_hex(4)}"
     made = Topics(f"{prefix}.events", f"{prefix}.alerts", f"{prefix}.seals")
     specs = [
         TopicSpec(made.events, PARTITIONS, {}),
@@ -50,7 +51,11 @@ async def topics(bootstrap: str) -> Topics:
         TopicSpec(made.seals, 1, {}),
     ]
     await ensure_topics(bootstrap, specs, 1, 1)
-    return made
+    yield made
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    await admin.delete_topics([spec.name for spec in specs])
+    await admin.close()
 
 
 def event(patient_id: str, number: int, kind: str = "visit.completed") -> dict[str, object]:
@@ -127,10 +132,10 @@ async def test_committed_batches_are_numbered_without_gaps_in_their_order(
 
 
 async def test_a_transaction_that_commits_late_is_not_skipped(
-    connection: asyncpg.Connection, owner: asyncpg.Connection, eightbells_database: str
+    connection: asyncpg.Connection, owner: asyncpg.Connection, database: Database
 ) -> None:
     await enter_epoch(connection)
-    slow = await asyncpg.connect(eightbells_database)
+    slow = await asyncpg.connect(database.url)
     transaction = slow.transaction()
     await transaction.start()
     first = await write(slow)
