@@ -1,11 +1,14 @@
 """What Kafka says for verification: where each partition ends, and the seal heads published there."""
 
+import contextlib
+from collections.abc import AsyncIterator
 from typing import Final
 
 import msgspec
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import UnknownTopicOrPartitionError
 
+from ingest_gateway.process.topics import topic_identity
 from projections.seal_check import SealHead
 
 _TAIL_RECORDS: Final = 5000
@@ -36,11 +39,18 @@ async def published_heads(bootstrap: str, topic: str) -> list[SealHead]:
         return []
 
 
-def _reading(bootstrap: str, topic: str) -> AIOKafkaConsumer:
+@contextlib.asynccontextmanager
+async def _reading(bootstrap: str, topic: str) -> AsyncIterator[AIOKafkaConsumer]:
     """A consumer of every partition, in no group, that begins nowhere by itself."""
-    return AIOKafkaConsumer(
+    await topic_identity(bootstrap, topic)  # a consumer would wait long for a topic that is not there
+    consumer = AIOKafkaConsumer(
         topic, bootstrap_servers=bootstrap, auto_offset_reset="none", enable_auto_commit=False
     )
+    try:
+        await consumer.start()
+        yield consumer
+    finally:
+        await consumer.stop()
 
 
 async def _tail(consumer: AIOKafkaConsumer) -> list[SealHead]:
