@@ -19,10 +19,12 @@ def banner(stack: Stack) -> str:
         "Read API": f"{stack.api} (/docs)" if stack.api else "",
         "Kafka": stack.kafka,
         "PostgreSQL": _without_password(stack.database),
-        "Log in": f"user names and passwords, once a study has users: {stack.demoLogins}",
+        "Log in": f"user names and passwords, once a study has users: {stack.demoLogins}"
+        if stack.api
+        else "",
         "Data": stack.dataDir,
-        "Memory": f"up to {700 * stack.brokers} MB for Kafka (heap 512 MB each), about 400 MB for PostgreSQL",
-        "Survives": survives,
+        "Memory": _memory(stack),
+        "Survives": survives if stack.kafka else "",
         "Look": f"eightbells status{where} · eightbells logs{where} -f · eightbells doctor{where}",
         "Stop": f"eightbells down{where} (or Ctrl-C where it runs); the data stays",
         "Reset": f"eightbells reset{where}, once stopped; deletes the data",
@@ -43,8 +45,22 @@ def table(stack: Stack, conditions: Mapping[str, str]) -> str:
     addresses["database"] = _without_password(stack.database)
     where = [f"{name:<10}{address}" for name, address in addresses.items() if address]
     return "\n".join(
-        [head, *rows, "", *where, f"{'data':<10}{stack.dataDir}", f"{'supervisor':<10}pid {stack.supervisor}"]
+        [
+            head,
+            *rows,
+            "",
+            *where,
+            f"{'data':<10}{stack.dataDir}",
+            f"{'supervised':<10}by pid {stack.supervisor}",
+        ]
     )
+
+
+def _memory(stack: Stack) -> str:
+    kafka = sum(name.startswith("kafka-") for name in stack.processes)
+    parts = [f"Kafka up to {700 * kafka} MB (heap 512 MB a broker)"] if kafka else []
+    parts += ["PostgreSQL about 400 MB"] if "postgres" in stack.processes else []
+    return ", ".join(parts)
 
 
 def _without_password(url: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+import psutil
 
 from deploy.local.announce import Announce, Event, tail
 from deploy.local.book import Book
@@ -31,13 +32,15 @@ class PartFailed(StackError):
 
 
 class Part(msgspec.Struct, frozen=True):
-    """A part to keep running. ``fallback`` is run instead once ``command`` has died before it was ready.
+    """A part to keep running, which listens on ``port``.
 
-    ``prepare`` is called before each start.
+    ``fallback`` is run instead once ``command`` has died before it was ready; ``prepare`` is called before
+    each start.
     """
 
     name: str
     command: Command
+    port: int
     ready: Probe
     admin: str | None = None
     fallback: Command | None = None
@@ -148,7 +151,9 @@ class Keeper:
             async with asyncio.timeout(_READY_S):
                 while not child.exited.done():
                     reason = await self.part.ready()
-                    if reason is None and not child.exited.done():
+                    if reason is None and not listens(child.pid, self.part.port):
+                        reason = f"another program answers on its port {self.part.port}"
+                    if reason is None:
                         return None
                     await asyncio.sleep(_PROBE_EVERY_S)
                 return f"it ended with {describe_exit(child.exited.result())}"
@@ -171,6 +176,17 @@ class Keeper:
         log = log_file(self._data, self.part.name)
         lines = "".join(f"\n    {line[:300]}" for line in tail(log, _LOG_LINES))
         return f"{self.part.name} did not come up: {reason}. The end of {log}:{lines}"
+
+
+def listens(pid: int, port: int) -> bool:
+    """Whether it is this process that listens on a port, and not another program."""
+    try:
+        sockets = psutil.Process(pid).net_connections("tcp")
+    except psutil.AccessDenied:
+        return True  # not to be seen here; the answer itself has to do
+    except psutil.NoSuchProcess:
+        return False
+    return any(each.status == psutil.CONN_LISTEN and each.laddr.port == port for each in sockets)
 
 
 def describe_exit(code: int) -> str:

@@ -45,6 +45,7 @@ def python_part(name: str, plan: Plan, kafka: str, brokers: int) -> Part:
         name=name,
         # -P: modules come from where they are installed, never from the working directory
         command=Command(argv=[sys.executable, "-P", "-m", MODULES[name]], env=environment, cwd=plan.data),
+        port=plan.ports[f"{name}-admin"],
         ready=functools.partial(http_ready, admin),
         admin=admin,
     )

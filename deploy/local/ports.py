@@ -1,15 +1,13 @@
 """Ports for one stack: the ones it had, else the usual ones, else free ones beside those.
 
-A port is ours while we hold a lock on a file named after it in the user's cache; so two stacks that start at
-the same moment choose different ports. The kernel gives the locks back when the supervisor ends, however it
-ends.
+Between choosing a port and listening on it, another stack might choose it too, even another user's. So a port
+is held by a lock: a socket in Linux's abstract namespace, named after the port (elsewhere a loopback port far
+above it, bound and never listened on). The kernel lets go of it when the supervisor ends, however it ends.
 """
 
-import fcntl
-import os
 import socket
+import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Final
 
 from deploy.local.state import StackError
@@ -31,19 +29,19 @@ PREFERRED: Final = {
 }
 LOOPBACK: Final = "127.0.0.1"
 _STEP: Final = 100
+_ABSTRACT: Final = sys.platform == "linux"
+_LOCKS_ABOVE: Final = 33_000
 _LAST: Final = 32_000  # below the range from which systems give out ports of their own accord
 
 
 class PortLocks:
     """The ports of a running stack; keep the object for as long as the stack runs."""
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._held: dict[int, int] = {}
-        directory.mkdir(parents=True, exist_ok=True)
+    def __init__(self) -> None:
+        self._held: dict[int, socket.socket] = {}
 
     def choose(self, name: str, recorded: Mapping[str, int]) -> int:
-        """A free port for ``name``, held until ``release``.
+        """A free port for ``name``, held until it is given back.
 
         Raises:
             StackError: none is left.
@@ -52,28 +50,28 @@ class PortLocks:
             if self._lock(port):
                 if is_free(port):
                     return port
-                os.close(self._held.pop(port))
+                self.give_back(port)
         raise StackError(f"No free port is left for {name} on {LOOPBACK}.")
 
     def give_back(self, port: int) -> None:
         """Let others have one of the ports."""
-        os.close(self._held.pop(port))
+        self._held.pop(port).close()
 
     def release(self) -> None:
         """Give every port back."""
-        while self._held:
-            os.close(self._held.popitem()[1])
+        for port in list(self._held):
+            self.give_back(port)
 
     def _lock(self, port: int) -> bool:
         if port in self._held:
             return False
-        descriptor = os.open(self._directory / f"{port}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        lock = socket.socket(socket.AF_UNIX if _ABSTRACT else socket.AF_INET)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
+            lock.bind(f"\0eightbells-port-{port}" if _ABSTRACT else (LOOPBACK, port + _LOCKS_ABOVE))
+        except OSError:
+            lock.close()
             return False
-        self._held[port] = descriptor
+        self._held[port] = lock
         return True
 
 

@@ -61,6 +61,7 @@ async def set_up_postgres(plan: Plan, run: Run) -> tuple[Part, postgres.Home]:
     part = Part(
         name="postgres",
         command=postgres.server_command(home, port),
+        port=port,
         ready=functools.partial(postgres_answers, maintenance),
         prepare=functools.partial(postgres.forget_stale_lock, home),
     )
@@ -79,6 +80,7 @@ async def set_up_kafka(plan: Plan, java: broker.Java, aot_cache: Path | None, ru
             name=node.part,
             command=broker.node_command(node, java, aot.use(aot_cache) if aot_cache else ()),
             fallback=broker.node_command(node, java) if aot_cache else None,
+            port=node.port,
             ready=functools.partial(kafka_answers, broker.bootstrap([node]), len(cluster)),
         )
         for node in cluster

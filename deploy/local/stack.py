@@ -23,15 +23,13 @@ from deploy.local.parts import MODULES, python_part
 from deploy.local.plan import Plan
 from deploy.local.ports import PortLocks
 from deploy.local.readiness import broker_count
-from deploy.local.state import Record, StackError, identify
+from deploy.local.state import AOT_MAKER, Record, StackError, identify
 
 STOP_S: Final = 14.0
 """All parts have ended within this time."""
 
 STOP_ORDER: Final = ((("gateway",), 0.0), (("worker", "relay", "api"), 3.5), (("kafka", "postgres"), 5.0))
 """Who stops together, and the seconds that are kept for a group while those before it take their time."""
-
-_AOT: Final = "kafka-aot"
 
 
 async def together(*work: Coroutine[object, object, None]) -> None:
@@ -106,8 +104,10 @@ class LocalStack:
     async def stop(self) -> None:
         """Stop every part, last started first; nothing is left afterwards."""
         self._book.phase("stopping")
+        self._announce(Event("progress", "stack", "stopping"))
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + STOP_S
+        began = loop.time()
+        deadline = began + STOP_S
         kept = sum(seconds for _, seconds in STOP_ORDER)
         for names, seconds in STOP_ORDER:
             kept -= seconds
@@ -115,6 +115,7 @@ class LocalStack:
             group = [each for name, each in self._keepers.items() if name.partition("-")[0] in names]
             await asyncio.gather(*(keeper.stop(within) for keeper in group))
         self._book.close()
+        self._announce(Event("stopped", "stack", f"everything has ended after {loop.time() - began:.1f} s"))
 
     async def _start_postgres(self, owner_url: str) -> None:
         self._announce(Event("progress", "postgres", "starting"))
@@ -153,7 +154,7 @@ class LocalStack:
                 Event("done", "kafka", f"AOT cache made in {seconds:.0f} s; the next start is faster")
             )
         finally:
-            self._book.ended(_AOT)
+            self._book.ended(AOT_MAKER)
             for port in ports:
                 self._locks.give_back(port)
 
@@ -175,12 +176,12 @@ class LocalStack:
         return run
 
     def _spawn_in_background(self, command: Command) -> Child:
-        output = open_log(self._plan.data, _AOT)
+        output = open_log(self._plan.data, AOT_MAKER)
         try:
             child = self._nursery.spawn(msgspec.structs.replace(command, background=True), output)
         finally:
             os.close(output)
-        self._book.spawned(_AOT, child.pid, None, 0)
+        self._book.spawned(AOT_MAKER, child.pid, None, 0)
         return child
 
     async def _run_in_background(self, command: Command) -> int:

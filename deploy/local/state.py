@@ -16,6 +16,9 @@ import psutil
 
 READER: Final = "eightbells_reader"
 STATE_FILE: Final = "stack.json"
+AOT_MAKER: Final = "kafka-aot"
+"""On record like every process, but no part of the stack: it makes a cache for the next start."""
+
 _START_TOLERANCE_S: Final = 0.05
 
 Phase = Literal["starting", "ready", "stopping"]
@@ -99,7 +102,7 @@ def describe(data: Path, record: Record) -> Stack:
         kafka=record.kafka,
         database=database_url(data, READER) if record.database else "",
         dataDir=str(data.absolute()),
-        processes=record.processes,
+        processes={name: process for name, process in record.processes.items() if name != AOT_MAKER},
         supervisor=record.supervisor.pid,
         phase=record.phase,
         brokers=record.brokers,

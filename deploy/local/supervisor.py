@@ -12,7 +12,6 @@ from deploy.errors import exit_code, is_ours
 from deploy.local.announce import Announce, Event, LogFile, Pipe, to_all
 from deploy.local.children import Nursery
 from deploy.local.credentials import make_secrets
-from deploy.local.jars import cache_dir
 from deploy.local.layout import hold, open_log, read_layout
 from deploy.local.leftovers import clean_up
 from deploy.local.plan import Options, decode_options, make_plan
@@ -51,7 +50,7 @@ async def supervise(options: Options, announce: Announce, on_ready: Callable[[],
             Event("warning", part, f"was left behind by an earlier supervisor (pid {found.pid}); stopped")
         )
     _allow_many_connections()
-    locks = PortLocks(cache_dir() / "ports")
+    locks = PortLocks()
     plan = make_plan(options, locks)
     make_secrets(data)
     log = LogFile(open_log(data, LOG))
