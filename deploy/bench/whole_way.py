@@ -47,15 +47,15 @@ class WholeWay(msgspec.Struct, frozen=True):
 
 async def measure(
     stack: Stack,
-    reporters: Sequence[Assignment],
+    bursts: Sequence[Sequence[Assignment]],
     over: float,
-    rounds: int,
     clock: Clock,
     tell: Callable[[str], None],
 ) -> WholeWay:
     """Send bursts through a running stack; the first warms up (the broker's JIT) and is not counted.
 
-    A round ends when the ledger has every report of it; only then is each one looked for.
+    A round ends when the ledger has every report of it; only then is each one looked for. No two bursts may
+    answer the same visits: a report that completes nothing costs less.
 
     Raises:
         NotMeasurable: not every report got through.
@@ -64,7 +64,7 @@ async def measure(
     idle = await _idle(pids)
     costs: dict[str, list[float]] = {part: [] for part in pids}
     sent_rounds: list[Sent] = []
-    for number in range(rounds + 1):
+    for number, reporters in enumerate(bursts):
         before, begun = _cpu(pids), time.monotonic()
         sent = await send_burst(
             loopback_target(stack.gateway),
@@ -91,10 +91,10 @@ async def measure(
             sent_rounds.append(sent)
             for part in pids:
                 costs[part].append(round_costs[part])
-    share = over / _IDLE_S / len(reporters) * 1e6
+    share = over / _IDLE_S / len(bursts[0]) * 1e6
     return WholeWay(
-        reports=len(reporters),
-        rounds=rounds,
+        reports=len(bursts[0]),
+        rounds=len(sent_rounds),
         over=over,
         cpu_us={part: spread(values) for part, values in costs.items()},
         idle_us={part: round(seconds * share, 2) for part, seconds in idle.items()},
