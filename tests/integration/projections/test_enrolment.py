@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import pytest
@@ -14,6 +15,7 @@ from deploy.demo.users import NotForPeople, create_demo_users
 from ingest_gateway.auth.keys import key_ring
 from ingest_gateway.auth.tokens import verify
 from projections.passwords import password_matches
+from projections.schedule import latest_opened, plan_visits
 from projections.study.codes import code_digest
 from projections.study.cohort import CohortError
 from projections.study.enrolment import Enrolled, EnrolmentRequest, enrol
@@ -305,14 +307,20 @@ async def test_minted_tokens_verify_and_name_the_latest_opened_window(
     assert len({one["token"] for one in minted}) == 40
 
 
+@pytest.mark.parametrize("visit_code", [None, "diary-am"])
 @pytest.mark.parametrize("hour", [0, 7, 16])
-async def test_at_every_hour_each_patient_has_an_open_or_past_morning_window(
-    study_role: asyncpg.Connection, demo: Study, hour: int
+async def test_the_minted_window_is_the_one_that_the_schedule_says_was_opened_last(
+    study_role: asyncpg.Connection, demo: Study, hour: int, visit_code: str | None
 ) -> None:
     now = datetime(2026, 10, 25, hour, 59, tzinfo=UTC)
     await enrol_demo(study_role, demo, cohort_csv(demo.sites, 40, now))
-    for one in await mint(study_role, "EB-DEMO", 40, KEYS, now, "diary-am"):
-        assert one["visitCode"] == "diary-am"
+    for one in await mint(study_role, "EB-DEMO", 40, KEYS, now, visit_code):
+        zone = ZoneInfo(one["timeZone"])
+        plan = plan_visits(demo.rules(), now.astimezone(zone).date() - timedelta(days=1), zone)
+        expected = latest_opened(plan, now, visit_code)
+        assert expected is not None
+        assert (one["visitId"], one["visitCode"]) == (expected.visit_id, expected.visit_code)
+        assert datetime.fromisoformat(one["opensAt"]) == expected.window.opens_at
         assert datetime.fromisoformat(one["opensAt"]) <= datetime.fromisoformat(one["recordedAt"]) <= now
 
 

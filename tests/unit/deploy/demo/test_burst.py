@@ -1,11 +1,20 @@
+"""A demonstration works at any hour: there is always a morning window that has opened."""
+
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from deploy.demo.burst import morning_target
-from projections.schedule import Candidate, VisitState, choose_visit, on_time_instant
+from projections.schedule import (
+    Candidate,
+    PlannedVisit,
+    VisitState,
+    choose_visit,
+    latest_opened,
+    on_time_instant,
+    plan_visits,
+)
 from projections.study.reading import read_study
 
 RULES = read_study(Path(__file__).parents[4] / "deploy" / "demo" / "study.yaml").rules()
@@ -27,6 +36,12 @@ DAYS = [
 ]
 
 
+def morning_target(zone: ZoneInfo, now: datetime) -> PlannedVisit | None:
+    """The latest opened morning window of a patient who started yesterday by the clocks in ``zone``."""
+    started = now.astimezone(zone).date() - timedelta(days=1)
+    return latest_opened(plan_visits(RULES, started, zone), now, "diary-am")
+
+
 @pytest.mark.parametrize("hour", range(24))
 @pytest.mark.parametrize("minutes", [0, 30, 59.999])
 def test_at_any_hour_every_patient_has_a_morning_window_that_a_report_can_answer_on_time(
@@ -35,7 +50,7 @@ def test_at_any_hour_every_patient_has_a_morning_window_that_a_report_can_answer
     for day in DAYS:
         now = day + timedelta(hours=hour, minutes=minutes)
         for zone in ZONES:
-            target = morning_target(RULES, zone, now)
+            target = morning_target(zone, now)
             assert target is not None
             assert target.visit_code == "diary-am"
             assert target.window.opens_at <= now < target.window.opens_at + timedelta(hours=25)
@@ -52,7 +67,7 @@ def test_at_any_hour_every_patient_has_a_morning_window_that_a_report_can_answer
 
 
 def test_at_the_very_opening_the_instant_is_the_opening() -> None:
-    target = morning_target(RULES, ZONES[0], datetime(2026, 11, 23, 0, tzinfo=UTC))
+    target = morning_target(ZONES[0], datetime(2026, 11, 23, 0, tzinfo=UTC))
     assert target is not None
     opens = target.window.opens_at
     assert opens == datetime(2026, 11, 23, 0, tzinfo=UTC)
@@ -60,7 +75,7 @@ def test_at_the_very_opening_the_instant_is_the_opening() -> None:
 
 
 def test_a_window_that_has_not_opened_cannot_be_answered() -> None:
-    target = morning_target(RULES, ZONES[0], datetime(2026, 11, 23, 0, tzinfo=UTC))
+    target = morning_target(ZONES[0], datetime(2026, 11, 23, 0, tzinfo=UTC))
     assert target is not None
     with pytest.raises(ValueError, match="not opened"):
         on_time_instant(target.window, target.window.opens_at - timedelta(seconds=1), 0.5)
