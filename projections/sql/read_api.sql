@@ -17,8 +17,15 @@ where u.user_id = $1 and u.disabled_at is null
 
 -- Logins --------------------------------------------------------------------------------------------------
 
+-- Patients who were enrolled without a user name log in with their patient id.
 -- name: user_by_name
 select user_id, password_hash from users where username = $1 and disabled_at is null
+union all
+select u.user_id, u.password_hash
+from patients p
+join users u using (user_id)
+where p.patient_id = $1 and u.username is null and u.disabled_at is null
+limit 1
 
 -- What a token says of its user.
 -- name: subject
