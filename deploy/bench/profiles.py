@@ -39,7 +39,8 @@ def profiled(module: str, output: Path) -> list[str]:
 def read_profile(part: str, output: Path) -> Profile:
     """Read what a profiled process wrote.
 
-    Not in it is what has no frame: the event loop with its system calls for reading and waiting. Reports are counted by ``decode_report``, which every stage calls once for each.
+    Not in it is what has no frame: the event loop with its system calls for reading and waiting. Reports
+    are counted by ``decode_report``, which every stage calls once for each.
     """
     stats = pstats.Stats(str(output)).stats  # type: ignore[attr-defined]  # its documented content
     reports = max(1, sum(calls for where, (_, calls, *_) in stats.items() if where[2] == "decode_report"))

@@ -5,15 +5,15 @@ import hashlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
 from loadtest.account import Outcome
 from loadtest.burst import Plan, Sent, send_burst
 from loadtest.client import Patience
-from loadtest.reports import Assignment
 from loadtest.wire import Target
+from tests.integration.loadtest.conftest import assignments
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 IMPATIENT = Patience(timeout=0.3)
@@ -22,24 +22,6 @@ RETRYING = Patience(retry=True, timeout=0.3, give_up=10.0, first_pause=0.02, lon
 Seen = list[tuple[dict[str, str], bytes]]
 Behaviour = Callable[[bytes, int, asyncio.StreamWriter], Awaitable[bool]]
 """Given a body, how often these bytes were seen, and where to write: whether the connection stays open."""
-
-
-def assignments(count: int) -> list[Assignment]:
-    return [
-        Assignment(
-            patientId=f"P-{number:06d}",
-            studyId="EB-DEMO",
-            siteId="S-01",
-            timeZone="Asia/Shanghai",
-            visitId="V-0042",
-            instrument="daily-symptoms",
-            instrumentVersion="1.0",
-            token="a.b.c",
-            opensAt=NOW - timedelta(hours=4),
-            closesAt=NOW - timedelta(hours=1),
-        )
-        for number in range(count)
-    ]
 
 
 def response(status: int, body: bytes = b"", *headers: bytes) -> bytes:
@@ -90,7 +72,7 @@ async def server(behaviour: Behaviour) -> AsyncIterator[tuple[Target, Seen]]:
 async def burst(target: Target, plan: Plan, reports: int = 20) -> Sent:
     def nobody_watches(done: int, total: int) -> None: ...
 
-    return await send_burst(target, assignments(reports), plan, lambda: NOW, nobody_watches)
+    return await send_burst(target, assignments(reports, NOW), plan, lambda: NOW, nobody_watches)
 
 
 def outcomes(sent: Sent) -> dict[Outcome, int]:
