@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, ProducerClosed
+from aiokafka.producer.message_accumulator import BatchBuilder
 
 from ingest_gateway.contracts.partitioning import partition_for
 from projections.relay.records import Record, Topics
@@ -50,28 +51,27 @@ class Publisher:
         Raises:
             aiokafka.errors.KafkaError: some may be there and others not; send all of them again.
         """
-        by_place: defaultdict[tuple[str, int], list[Record]] = defaultdict(list)
+        filled: defaultdict[tuple[str, int], list[BatchBuilder]] = defaultdict(list)
         for record in records:
-            by_place[record.topic, record.partition].append(record)
-        await asyncio.gather(*(self._send_there(*place, there) for place, there in by_place.items()))
+            batches = filled[record.topic, record.partition]
+            if not batches or not _append(batches[-1], record):
+                batches.append(self._producer.create_batch())
+                _append(batches[-1], record)
+        await asyncio.gather(*(self._send_there(*place, batches) for place, batches in filled.items()))
         counts: defaultdict[str, int] = defaultdict(int)
-        for (topic, _), there in by_place.items():
-            counts[topic] += len(there)
+        for (topic, _), batches in filled.items():
+            counts[topic] += sum(batch.record_count() for batch in batches)
         return counts
 
-    async def _send_there(self, topic: str, partition: int, records: list[Record]) -> None:
-        futures = []
-        batch = self._producer.create_batch()
-        for record in records:
-            if (
-                batch.append(key=record.key, value=record.value, timestamp=None, headers=record.headers)
-                is None
-            ):
-                futures.append(await self._producer.send_batch(batch, topic, partition=partition))
-                batch = self._producer.create_batch()
-                batch.append(key=record.key, value=record.value, timestamp=None, headers=record.headers)
-        futures.append(await self._producer.send_batch(batch, topic, partition=partition))
+    async def _send_there(self, topic: str, partition: int, batches: list[BatchBuilder]) -> None:
+        futures = [await self._producer.send_batch(batch, topic, partition=partition) for batch in batches]
         await asyncio.gather(*futures)
+
+
+def _append(batch: BatchBuilder, record: Record) -> bool:
+    """False where the batch is full, and closed with that."""
+    added = batch.append(key=record.key, value=record.value, timestamp=None, headers=record.headers)
+    return added is not None
 
 
 @asynccontextmanager
