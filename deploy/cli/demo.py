@@ -9,7 +9,8 @@ import click
 from deploy.cli import data_option
 from deploy.cli.bars import bar
 from deploy.cli.loadtest import run
-from deploy.demo.guide import guide
+from deploy.cli.verify import verify
+from deploy.demo.guide import FIRST_PATIENT, guide
 from deploy.demo.run import Demo, evening_bursts, morning_burst, set_stage
 from deploy.demo.stage import ensure_stack, stop_stack
 from deploy.local.state import Stack
@@ -49,14 +50,16 @@ def demo(patients: int, over: float, small_burst: int, data: Path) -> None:
     stack, started = ensure_stack(data)
     if not started:
         click.echo(f"A stack is running in {stack.dataDir} already; the demonstration uses it.")
+    stays = os.environ.get("CI", "").lower() not in ("true", "1")
     try:
         result, study = run(_act(asked, stack))
-        stays = os.environ.get("CI", "").lower() not in ("true", "1")
+        fine = _ledger_holds(data) and result.complete
+        click.echo("Look around:")
+        for line in guide(stack, FIRST_PATIENT):
+            click.echo(line)
         if stays:
             click.echo(last_line(result))
-            fine = result.complete and _stay(asked, study)
-        else:
-            fine = result.complete
+            fine = fine and _stay(asked, study)
     finally:
         if started:
             stop_stack(data)
@@ -71,10 +74,16 @@ async def _act(asked: Demo, stack: Stack) -> tuple[Result, Study]:
     result = await morning_burst(stack, due, asked.over, utc_now, bar)
     for line in (*sending_lines(result.sent), *verdict_lines(result.verdict)):
         click.echo(f"  {line}")
-    click.echo("Look around:")
-    for line in guide(stack, due[0].patientId):
-        click.echo(line)
     return result, study
+
+
+def _ledger_holds(data: Path) -> bool:
+    """What ``eightbells verify`` says, shown as it shows it."""
+    try:
+        verify.main(["--data", str(data)], standalone_mode=False)
+    except SystemExit as end:
+        return end.code == 0
+    return True
 
 
 def _stay(asked: Demo, study: Study) -> bool:

@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from deploy.demo.stage import CODES_FILE
 from deploy.local.state import Stack
+
+FIRST_PATIENT: Final = "P-000001"
 
 
 def guide(stack: Stack, patient_id: str) -> Iterator[str]:
@@ -14,7 +17,7 @@ def guide(stack: Stack, patient_id: str) -> Iterator[str]:
     yield f"  Read API   {stack.api} (every call: {stack.api}/docs)"
     yield f"  Log in     names and passwords: {stack.demoLogins}"
     yield f"             patients' activation codes: {codes}"
-    yield "  Try        copy these three, for the coordinator of all sites:"
+    yield "  Try        copy these lines, as the coordinator of all sites:"
     yield f"    PASSWORD=$(awk '$1 == \"coord.all\" {{print $2}}' '{stack.demoLogins}')"
     yield (
         f"    TOKEN=$(curl -s {stack.api}/login -H 'Content-Type: application/json' "
