@@ -17,8 +17,8 @@ from ingest_gateway.auth.tokens import Claims, InvalidToken, check_claims
 _BLOCK_BYTES = 64
 _INNER = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER = bytes(byte ^ 0x5C for byte in range(256))
-_URLSAFE = bytes.maketrans(b"-_+/", b"+/!!")
-"""base64url to base64; what only base64 has becomes something that neither has."""
+_URLSAFE = bytes.maketrans(b"-_+/=", b"+/!!!")
+"""base64url to base64; what unpadded base64url has not becomes something that neither has."""
 _PADDING = (b"", None, b"==", b"=")
 _LAST_WITHOUT_REST = (None, None, frozenset(b"AQgw"), frozenset(b"AEIMQUYcgkosw048"))
 """By length modulo 4: which last characters leave no bits over."""
