@@ -5,8 +5,10 @@ started.
 """
 
 import asyncio
+import contextlib
 import os
 import secrets
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -18,7 +20,8 @@ import asyncpg
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
-from deploy.local.state import owner_url, role_passwords, running_stack, with_login
+from deploy.local.children import die_with_parent
+from deploy.local.state import Stack, owner_url, role_passwords, running_stack, with_login
 from ingest_gateway.contracts.topics import REPORTS, TopicSpec, topic_specs
 from ingest_gateway.process.topics import ensure_topics
 from projections.migrate import migrate
@@ -52,12 +55,27 @@ class Database:
         return f"{scheme}://{role}@{rest.rpartition('@')[2]}"
 
 
-def run_eightbells(*arguments: str, data: Path) -> None:
-    """Run an ``eightbells`` command that has to succeed, without the caller's Kafka and database."""
+EIGHTBELLS = Path(sys.executable).with_name("eightbells")
+
+
+@contextlib.contextmanager
+def stack_for_tests(data: Path) -> Iterator[Stack]:
+    """Kafka and PostgreSQL of our own. They end with us, even if we are killed."""
     environment = {k: v for k, v in os.environ.items() if k not in ("KAFKA_BOOTSTRAP", "DATABASE_URL")}
-    command = [str(Path(sys.executable).with_name("eightbells")), *arguments, "--data", str(data)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240, env=environment)
-    assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
+    up = subprocess.Popen(
+        [EIGHTBELLS, "up", "--parts", "kafka,postgres", "--data", data],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509 - one system call
+    )  # fmt: skip
+    assert up.stdout is not None
+    try:
+        banner = up.stdout.readline()
+        assert banner, up.communicate()[1]
+        yield running_stack(data)
+    finally:
+        up.terminate()
+        up.communicate(timeout=30)
+        subprocess.run([EIGHTBELLS, "reset", "--yes", "--data", data], capture_output=True, check=True)
 
 
 @pytest.fixture(scope="session")
@@ -68,12 +86,8 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
         yield Services(kafka, database)
         return
     data = tmp_path_factory.mktemp("services")
-    run_eightbells("up", "--detach", "--parts", "kafka,postgres", data=data)
-    try:
-        yield Services(running_stack(data).kafka, owner_url(data), role_passwords(data))
-    finally:
-        run_eightbells("down", data=data)
-        run_eightbells("reset", "--yes", data=data)
+    with stack_for_tests(data) as stack:
+        yield Services(stack.kafka, owner_url(data), role_passwords(data))
 
 
 async def _execute(url: str, statement: str) -> None:

@@ -142,19 +142,28 @@ class Nursery:
 
 
 def _before_exec(command: Command) -> Callable[[], None]:
-    """For the child: have the kernel signal it when we die (Linux only); take the lowest priority."""
-    prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
-    parent = os.getpid()
+    die = die_with_parent(command.stop_signal)
 
     def prepare() -> None:
-        if prctl is not None:
-            prctl(_PR_SET_PDEATHSIG, command.stop_signal, 0, 0, 0)
-            if os.getppid() != parent:  # it died while we were being made
-                os._exit(1)
+        die()
         if command.background:
             os.nice(19)
 
     return prepare
+
+
+def die_with_parent(number: int) -> Callable[[], None]:
+    """What a child calls before exec, to have the kernel signal it when we die (Linux; elsewhere nothing)."""
+    prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
+    parent = os.getpid()
+
+    def ask_the_kernel() -> None:
+        if prctl is not None:
+            prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)
+            if os.getppid() != parent:  # it died while we were being made
+                os._exit(1)
+
+    return ask_the_kernel
 
 
 def stop_recorded(processes: Mapping[Process, int], within: float) -> list[Process]:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import asyncpg
 from aiokafka.errors import KafkaError
@@ -22,9 +23,11 @@ from deploy.local.plan import Plan
 from deploy.local.ports import LOOPBACK
 from deploy.local.readiness import kafka_answers, postgres_answers
 from deploy.local.state import StackError, role_passwords, with_login
-from ingest_gateway.contracts.topics import topic_specs
-from ingest_gateway.process.topics import check_topic, ensure_topics
+from ingest_gateway.contracts.topics import TopicSpec, topic_specs
+from ingest_gateway.process.topics import UnsafeTopic, check_topic, ensure_topics
 from projections.migrate import migrate
+
+_KNOWN_WITHIN_S: Final = 15.0
 
 ReadLines = Callable[[Command, Callable[[str], None]], Awaitable[int]]
 """Runs a command, handing over each line it writes; returns the exit code."""
@@ -142,10 +145,23 @@ async def make_topics(bootstrap: str, brokers: int) -> list[str]:
     try:
         made = await ensure_topics(bootstrap, specs, replication, min_insync)
         for spec in specs:
-            await check_topic(bootstrap, spec, min_insync)
+            await _check(bootstrap, spec, min_insync, is_new=spec.name in made)
     except (OSError, TimeoutError, KafkaError) as error:
         raise StackError(f"The topics cannot be made or checked: {error!r}") from error
     return made
+
+
+async def _check(bootstrap: str, spec: TopicSpec, min_insync: int, is_new: bool) -> None:
+    """Check a topic. One that was just made is not known to every broker at once."""
+    deadline = asyncio.get_running_loop().time() + _KNOWN_WITHIN_S
+    while True:
+        try:
+            await check_topic(bootstrap, spec, min_insync)
+            return
+        except UnsafeTopic:
+            if not is_new or asyncio.get_running_loop().time() > deadline:
+                raise
+        await asyncio.sleep(0.2)
 
 
 def summary(names: Sequence[str], nothing: str) -> str:
