@@ -6,6 +6,7 @@ import click
 
 from deploy.bench.page import document, page
 from deploy.bench.run import Asked, measure_all, temporary_stack
+from deploy.cli.interrupts import end_on_sigterm
 from deploy.cli.loadtest import run
 from loadtest.burst import utc_now
 
@@ -21,6 +22,7 @@ def bench(reports: int, rounds: int, profile: bool, as_json: bool) -> None:
     Everything runs in a stack of its own, which is removed afterwards. Figures depend on the machine and on
     what else runs on it; ratios of one run can be compared. A goal that is missed is said, and is no error.
     """
+    end_on_sigterm()
     with temporary_stack() as stack:
         asked = Asked(reports, rounds, profile)
         result = run(measure_all(stack, asked, utc_now, lambda line: click.echo(f"  {line}", err=True)))

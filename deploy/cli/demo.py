@@ -8,6 +8,7 @@ import click
 
 from deploy.cli import data_option
 from deploy.cli.bars import bar
+from deploy.cli.interrupts import end_on_sigterm
 from deploy.cli.loadtest import run
 from deploy.cli.verify import verify
 from deploy.demo.guide import FIRST_PATIENT, guide
@@ -46,6 +47,7 @@ def demo(patients: int, over: float, small_burst: int, data: Path) -> None:
 
     Exit codes: 0 every report was accepted and is projected, 1 one was not, 2 wrong use.
     """
+    end_on_sigterm()
     asked = Demo(data, patients, over, small_burst)
     stack, started = ensure_stack(data)
     if not started:
