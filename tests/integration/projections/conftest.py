@@ -28,6 +28,8 @@ from tests.conftest import Database
 NOW = datetime(2026, 11, 22, 1, 0, tzinfo=UTC)  # 09:00 in Shanghai
 QUICK = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 PASSWORD = "correct horse battery"
+PROFILE = "/api/v1/profile"
+REFRESH = "/api/v1/token/refresh"
 QUICK_HASH = hash_password(PASSWORD, QUICK)
 
 
@@ -217,3 +219,23 @@ async def _seed(world: World) -> None:
         uuid4(),
     )
     await world.owner.execute("insert into offsets values ($1, 3, 0, 0, '\\x00')", stream)
+
+
+async def log_in(world: World, username: str = "dr.chen", password: str = PASSWORD) -> httpx.Response:
+    return await world.client.post("/login", json={"username": username, "password": password})
+
+
+async def refresh(world: World, token: str) -> httpx.Response:
+    return await world.client.post(REFRESH, json={"refreshToken": token})
+
+
+async def profile(world: World, headers: dict[str, str] | list[tuple[str, str]]) -> httpx.Response:
+    return await world.client.get(PROFILE, headers=headers)
+
+
+def error(answer: httpx.Response) -> tuple[int, str]:
+    assert answer.headers["content-type"] == "application/problem+json"
+    body = answer.json()
+    assert body["error"] == body["title"]
+    assert body["status"] == answer.status_code
+    return answer.status_code, body["error"]
