@@ -3,6 +3,7 @@
 import logging
 import sys
 import traceback
+from collections.abc import Callable
 from datetime import UTC, datetime
 from types import TracebackType
 
@@ -12,6 +13,7 @@ from rich.logging import RichHandler
 
 ExceptionInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
+_QUIET_S = 10.0
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
 
 
@@ -48,6 +50,10 @@ class ReadableFormatter(logging.Formatter):
         return " <- ".join(describe_exception(ei[1])) if ei[1] else ""
 
 
+def _of_aiokafka(quiet: OncePer) -> Callable[[logging.LogRecord], bool]:
+    return lambda record: not record.name.startswith("aiokafka") or quiet.filter(record)
+
+
 def describe_exception(error: BaseException) -> list[str]:
     """The chain of exception types, each with where it was raised."""
     described = []
@@ -58,6 +64,26 @@ def describe_exception(error: BaseException) -> list[str]:
         described.append(f"{type(link).__module__}.{type(link).__qualname__}{where}")
         link = link.__cause__ or link.__context__
     return described
+
+
+class OncePer(logging.Filter):
+    """Lets a library's line through once in so many seconds, however its details differ.
+
+    During an outage a client library repeats the same line many times a second.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._seconds = seconds
+        self._last: dict[tuple[str, int], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether this record is the first from its place in the code for that long."""
+        place = record.pathname, record.lineno
+        if record.created - self._last.get(place, -self._seconds) < self._seconds:
+            return False
+        self._last[place] = record.created
+        return True
 
 
 def configure_logging(part: str, level: str = "INFO") -> None:
@@ -72,4 +98,5 @@ def configure_logging(part: str, level: str = "INFO") -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("uvicorn.access").disabled = True
     logging.getLogger("aiokafka").setLevel(logging.WARNING)
+    handler.addFilter(_of_aiokafka(OncePer(_QUIET_S)))
     logging.captureWarnings(capture=True)

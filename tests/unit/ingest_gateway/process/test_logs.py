@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from ingest_gateway.process.logs import JsonFormatter, ReadableFormatter
+from ingest_gateway.process.logs import JsonFormatter, OncePer, ReadableFormatter
 
 
 def record_of(error: Exception | None = None, **extra: object) -> logging.LogRecord:
@@ -32,3 +32,11 @@ def test_an_exceptions_message_is_not_logged(formatter: logging.Formatter) -> No
     line = formatter.format(record_of(ValueError("pain is 3")))
     assert "pain" not in line
     assert "ValueError" in line
+
+
+def test_a_line_that_repeats_is_let_through_once_in_a_while() -> None:
+    quiet = OncePer(10)
+    records = [record_of(attempt=number) for number in range(4)]
+    for record, at in zip(records, (0.0, 1.0, 9.9, 10.0), strict=True):
+        record.created = at
+    assert [quiet.filter(record) for record in records] == [True, False, False, True]
