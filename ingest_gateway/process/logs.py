@@ -3,7 +3,6 @@
 import logging
 import sys
 import traceback
-from collections.abc import Callable
 from datetime import UTC, datetime
 from types import TracebackType
 
@@ -50,10 +49,6 @@ class ReadableFormatter(logging.Formatter):
         return " <- ".join(describe_exception(ei[1])) if ei[1] else ""
 
 
-def _of_aiokafka(quiet: OncePer) -> Callable[[logging.LogRecord], bool]:
-    return lambda record: not record.name.startswith("aiokafka") or quiet.filter(record)
-
-
 def describe_exception(error: BaseException) -> list[str]:
     """The chain of exception types, each with where it was raised."""
     described = []
@@ -67,18 +62,20 @@ def describe_exception(error: BaseException) -> list[str]:
 
 
 class OncePer(logging.Filter):
-    """Lets a library's line through once in so many seconds, however its details differ.
+    """Lets a line of one library's loggers through once in so many seconds, however its details differ.
 
     During an outage a client library repeats the same line many times a second.
     """
 
-    def __init__(self, seconds: float) -> None:
-        super().__init__()
+    def __init__(self, seconds: float, library: str) -> None:
+        super().__init__(library)
         self._seconds = seconds
         self._last: dict[tuple[str, int], float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether this record is the first from its place in the code for that long."""
+        """Whether this record is another's, or the first from its place in the code for that long."""
+        if not super().filter(record):
+            return True
         place = record.pathname, record.lineno
         if record.created - self._last.get(place, -self._seconds) < self._seconds:
             return False
@@ -98,5 +95,5 @@ def configure_logging(part: str, level: str = "INFO") -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("uvicorn.access").disabled = True
     logging.getLogger("aiokafka").setLevel(logging.WARNING)
-    handler.addFilter(_of_aiokafka(OncePer(_QUIET_S)))
+    handler.addFilter(OncePer(_QUIET_S, "aiokafka"))
     logging.captureWarnings(capture=True)

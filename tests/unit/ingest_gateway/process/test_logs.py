@@ -35,8 +35,13 @@ def test_an_exceptions_message_is_not_logged(formatter: logging.Formatter) -> No
 
 
 def test_a_line_that_repeats_is_let_through_once_in_a_while() -> None:
-    quiet = OncePer(10)
+    quiet = OncePer(10, "part.of")
     records = [record_of(attempt=number) for number in range(4)]
     for record, at in zip(records, (0.0, 1.0, 9.9, 10.0), strict=True):
         record.created = at
     assert [quiet.filter(record) for record in records] == [True, False, False, True]
+
+
+def test_lines_of_others_are_not_held_back() -> None:
+    quiet = OncePer(10, "aiokafka")
+    assert [quiet.filter(record_of()) for _ in range(3)] == [True, True, True]
