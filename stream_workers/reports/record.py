@@ -67,7 +67,7 @@ class RecordReader:
         self._partitions = partitions
         self._clock = clock
         self._belongs: dict[str, int] = {}
-        self._latest = (-1, datetime.min.replace(tzinfo=UTC))
+        self._latest: tuple[int, datetime] | None = None
 
     def read(self, record: Record) -> Arrival:
         """Read one record. Never raises: what cannot be read is ``unreadable``."""
@@ -99,7 +99,7 @@ class RecordReader:
 
     def received_at(self, timestamp: int) -> datetime:
         """The broker's time of a record; our own where a topic was made to hold something else."""
-        if timestamp == self._latest[0]:
+        if self._latest is not None and timestamp == self._latest[0]:
             return self._latest[1]
         try:
             instant = datetime.fromtimestamp(timestamp / 1000, UTC)
