@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
@@ -18,12 +18,13 @@ from aiokafka.errors import (
 
 from ingest_gateway.process.topic_identity import TopicIdentity
 from projections import store
+from projections.store import Arrival
 from stream_workers.reports.applier import Abandoned, Applier
 from stream_workers.reports.batch import Fetched, assemble
 from stream_workers.reports.health import Health, Stopped
-from stream_workers.reports.log import ReportLog
+from stream_workers.reports.log import ReportLog, Undecodable
 from stream_workers.reports.metrics import WorkerMetrics
-from stream_workers.reports.record import RecordReader
+from stream_workers.reports.record import UNREADABLE, RecordReader
 
 _log = logging.getLogger(__name__)
 
@@ -133,6 +134,10 @@ class ReportConsumer:
             fetched = await self._unless_stopping(self._kafka.fetch(_FETCH_MS, self._pace.max_records))
         except NoOffsetForPartitionError:
             fetched = None  # a new member's partitions, before anybody has set their positions
+        except Undecodable as error:
+            _log.error("a record cannot be decoded: looking for it", extra={"cause": str(error)})
+            await self._step_over_undecodable()
+            fetched = None
         if fetched is None:
             if not self._stopping.is_set():
                 self._positioned = -1
@@ -170,10 +175,38 @@ class ReportConsumer:
         self._metrics.lag.clear()
         return True
 
+    async def _step_over_undecodable(self) -> None:
+        """Go on record by record, and give one that cannot be decoded a row without bytes.
+
+        The client hands over nothing of such a record; it stays in the log, and the ledger says where.
+        """
+        for partition in sorted(self._expected):
+            while self._positioned == self._kafka.generation and not self._stopping.is_set():
+                following = self._expected[partition]
+                if not self._kafka.seek({partition: following}):
+                    return
+                try:
+                    fetched = await self._unless_stopping(self._kafka.fetch(_FETCH_MS, 1, (partition,)))
+                except Undecodable:
+                    _log.error(
+                        "quarantined a record that cannot be decoded",
+                        extra={"partition": partition, "offset": following},
+                    )
+                    at = self._gap_time(partition)
+                    await self._apply_items(
+                        [Arrival(partition, following, at, trouble=UNREADABLE)], {partition: following + 1}
+                    )
+                    continue
+                if fetched is None or fetched.positions[partition] == following:
+                    break
+                await self._apply(fetched)
+
     async def _apply(self, fetched: Fetched) -> None:
         items = assemble(fetched, self._expected, self._reader.read, self._gap_time)
-        if not items:
-            return
+        if items:
+            await self._apply_items(items, fetched.positions)
+
+    async def _apply_items(self, items: Sequence[Arrival], positions: Mapping[int, int]) -> None:
         generation = self._positioned
         self._batch_due = 0.0
         if len(items) < self._pace.max_records:
@@ -190,7 +223,7 @@ class ReportConsumer:
         except Abandoned:
             self._positioned = -1
             return
-        self._expected.update(fetched.positions)
+        self._expected.update(positions)
         for item in items:
             self._last_time[item.partition] = item.received_at
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
-from aiokafka.errors import IllegalStateError, KafkaError
+from aiokafka.errors import IllegalStateError, KafkaError, UnsupportedCodecError
 
 from stream_workers.reports.batch import Fetched
 
@@ -22,6 +22,10 @@ _log = logging.getLogger(__name__)
 
 _MAX_PARTITION_FETCH_BYTES = 2 * 1024 * 1024 + 64 * 1024
 _REVOKE_WITHIN_S = 5.0
+
+
+class Undecodable(RuntimeError):
+    """A record's framing cannot be decoded: a header's name that is not UTF-8, an unknown compression."""
 
 
 class ReportLog:
@@ -91,19 +95,31 @@ class ReportLog:
             return False
         return True
 
-    async def fetch(self, timeout_ms: int, max_records: int) -> Fetched | None:
+    async def fetch(
+        self, timeout_ms: int, max_records: int, partitions: Iterable[int] = ()
+    ) -> Fetched | None:
         """Records that are there, waiting so long for the first; None where the assignment changed meanwhile.
 
+        Args:
+            timeout_ms: how long to wait.
+            max_records: how many at most.
+            partitions: only of these; of all where empty.
+
         Raises:
+            Undecodable: a record's framing cannot be decoded, so that its bytes cannot be had.
             KafkaError: OffsetOutOfRangeError and NoOffsetForPartitionError among them.
         """
         consumer, generation = self._running(), self.generation
-        found = await consumer.getmany(timeout_ms=timeout_ms, max_records=max_records)
+        only = [self._at(one) for one in partitions]
+        try:
+            found = await consumer.getmany(*only, timeout_ms=timeout_ms, max_records=max_records)
+        except (UnsupportedCodecError, ValueError) as error:
+            raise Undecodable(type(error).__name__) from error
         if generation != self.generation:
             return None
         positions = {}
         try:
-            for one in consumer.assignment():
+            for one in only or consumer.assignment():
                 positions[one.partition] = await consumer.position(one)
         except IllegalStateError:
             return None

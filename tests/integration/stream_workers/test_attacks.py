@@ -1,10 +1,15 @@
 """Records that no gateway would write, put straight into the topic: each gets its row, the log moves on."""
 
 import json
+import struct
 
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.protocol.produce import ProduceRequest
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.util import calc_crc32c
 
-from tests.integration.stream_workers.world import World
+from tests.integration.stream_workers.world import Record, World
 
 
 async def test_every_kind_of_bad_record_gets_a_row_and_the_partition_moves_on(world: World) -> None:
@@ -145,4 +150,35 @@ async def test_an_odd_sent_at_costs_the_patient_nothing(world: World, sent_at: b
     row = await world.row(place)
     assert row["disposition"] == "accepted"
     assert "sent_at_unreadable" in json.loads(row["flags"])["clock"]
+    await world.clean()
+
+
+def with_an_undecodable_header(record: Record) -> bytes:
+    """The record as a batch of its own, with a header whose name is not UTF-8: our client cannot write it."""
+    batch = DefaultRecordBatchBuilder(2, 0, False, -1, -1, -1, 1_000_000)
+    batch.append(0, 0, record.key, record.value, [("@@", b"")])
+    framed = bytearray(batch.build())
+    at = framed.index(b"@@")
+    framed[at : at + 2] = b"\xff\xfe"
+    struct.pack_into(">I", framed, 17, calc_crc32c(framed[21:]))
+    return bytes(framed)
+
+
+async def test_a_record_that_no_client_can_decode_stops_nobody(world: World) -> None:
+    bad = world.record(world.report())
+    await world.send_reports(1, 2, 3)
+    batch = (bad.partition, with_an_undecodable_header(bad))
+    client = world.producer.client
+    for _ in range(2):
+        node = client.cluster.leader_for_partition(TopicPartition(world.topic.name, bad.partition))
+        await client.send(node, ProduceRequest(None, -1, 5000, [(world.topic.name, [batch])]))
+        await world.send_reports(1, 2, 3)
+
+    await world.apply()
+
+    rows = await world.owner.fetch("select * from ledger where disposition = 'quarantined'")
+    assert [(row["reason"], row["kafka_partition"], row["value"]) for row in rows] == [
+        ("unreadable", bad.partition, None)
+    ] * 2
+    assert await world.owner.fetchval("select count(*) from ledger where disposition = 'accepted'") == 9
     await world.clean()
