@@ -11,7 +11,7 @@ import asyncpg
 from aiokafka import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
-_ANSWER_S: Final = 3.0
+_ANSWER_S: Final = 5.0
 
 
 async def postgres_answers(url: str) -> str | None:
