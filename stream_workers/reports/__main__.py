@@ -1,6 +1,7 @@
 """Runs the report worker: ``python -m stream_workers.reports``."""
 
 import asyncio
+import gc
 import signal
 import sys
 from datetime import UTC, datetime
@@ -122,6 +123,8 @@ def main() -> int:
         settings = WorkerSettings.from_environment()
         seal_key = load_keys(settings.seal_key_file).signing_key
         configure_logging("worker", settings.log_level)
+        # A batch makes some hundred thousand objects and no cycles: collecting often would only cost.
+        gc.set_threshold(200_000, 20, 50)
         uvloop.run(run(settings, seal_key))
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())

@@ -1,6 +1,5 @@
 """The worker's loop: position by Postgres, fetch, apply, again."""
 
-import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -25,6 +24,7 @@ from stream_workers.reports.health import Health, Stopped
 from stream_workers.reports.log import ReportLog, Undecodable
 from stream_workers.reports.metrics import WorkerMetrics
 from stream_workers.reports.record import UNREADABLE, RecordReader
+from stream_workers.reports.stopping import Stopping
 
 _log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class ReportConsumer:
         self._clock = clock
         self._metrics = metrics
         self._health = health
-        self._stopping = asyncio.Event()
+        self._stopping = Stopping()
         self._identity_now: TopicIdentity | None = None
         self._stream = 0
         self._expected: dict[int, int] = {}
@@ -85,13 +85,13 @@ class ReportConsumer:
 
     def stop(self) -> None:
         """Finish the batch in hand, leave the group, return from ``run``."""
-        self._stopping.set()
+        self._stopping.stop()
 
     async def run(self) -> None:
         """Work until ``stop``."""
         self._health.note("start", None)
         try:
-            while not self._stopping.is_set():
+            while not self._stopping:
                 await self._member()
         except Stopped as error:
             self._health.stop(str(error))
@@ -103,7 +103,7 @@ class ReportConsumer:
         """One membership of the group, until it fails or the worker stops."""
         try:
             await self._joined()
-            while not self._stopping.is_set():
+            while not self._stopping:
                 await self._step()
         except (OffsetOutOfRangeError, RecordTooLargeError) as error:
             raise Stopped(
@@ -112,26 +112,26 @@ class ReportConsumer:
         except KafkaError as error:
             _log.warning("lost Kafka", extra={"cause": type(error).__name__})
             self._health.note("kafka", f"waiting for Kafka ({type(error).__name__})")
-            await self._pause(_REJOIN_PAUSE_S)
+            await self._stopping.pause(_REJOIN_PAUSE_S)
         finally:
             await self._leave()
 
     async def _joined(self) -> None:
         self._health.note("kafka", "joining the consumer group")
         self._positioned = -1
-        await self._unless_stopping(self._kafka.start())
+        await self._stopping.unless(self._kafka.start())
 
     async def _leave(self) -> None:
-        if self._stopping.is_set() and self._positioned == self._kafka.generation:
+        if self._stopping and self._positioned == self._kafka.generation:
             await self._kafka.commit_hint(self._expected)
         await self._kafka.stop()
 
     async def _step(self) -> None:
         if self._positioned != self._kafka.generation and not await self._position():
             return
-        await self._pause(self._batch_due - time.monotonic())
+        await self._stopping.pause(self._batch_due - time.monotonic())
         try:
-            fetched = await self._unless_stopping(self._kafka.fetch(_FETCH_MS, self._pace.max_records))
+            fetched = await self._stopping.unless(self._kafka.fetch(_FETCH_MS, self._pace.max_records))
         except NoOffsetForPartitionError:
             fetched = None  # a new member's partitions, before anybody has set their positions
         except Undecodable as error:
@@ -139,7 +139,7 @@ class ReportConsumer:
             await self._step_over_undecodable()
             fetched = None
         if fetched is None:
-            if not self._stopping.is_set():
+            if not self._stopping:
                 self._positioned = -1
             return
         await self._apply(fetched)
@@ -181,12 +181,12 @@ class ReportConsumer:
         The client hands over nothing of such a record; it stays in the log, and the ledger says where.
         """
         for partition in sorted(self._expected):
-            while self._positioned == self._kafka.generation and not self._stopping.is_set():
+            while self._positioned == self._kafka.generation and not self._stopping:
                 following = self._expected[partition]
                 if not self._kafka.seek({partition: following}):
                     return
                 try:
-                    fetched = await self._unless_stopping(self._kafka.fetch(_FETCH_MS, 1, (partition,)))
+                    fetched = await self._stopping.unless(self._kafka.fetch(_FETCH_MS, 1, (partition,)))
                 except Undecodable:
                     _log.error(
                         "quarantined a record that cannot be decoded",
@@ -286,25 +286,4 @@ class ReportConsumer:
         )
 
     def _given_up(self, generation: int) -> bool:
-        return self._stopping.is_set() or generation != self._kafka.generation
-
-    async def _pause(self, seconds: float) -> None:
-        if seconds > 0:
-            try:
-                async with asyncio.timeout(seconds):
-                    await self._stopping.wait()
-            except TimeoutError:
-                pass
-
-    async def _unless_stopping(self, step: Coroutine[Any, Any, _Result]) -> _Result | None:
-        """Run ``step``, but cancel it when the worker stops; None then."""
-        running = asyncio.ensure_future(step)
-        stopping = asyncio.ensure_future(self._stopping.wait())
-        try:
-            await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            return await running if running.done() else None
-        finally:
-            stopping.cancel()
-            if not running.done():
-                running.cancel()
-                await asyncio.wait({running})
+        return bool(self._stopping) or generation != self._kafka.generation
