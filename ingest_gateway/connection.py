@@ -48,8 +48,9 @@ class OrderedConnection(HttpToolsProtocol):
         self.most = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """As uvicorn, with our flow control."""
-        super().connection_made(transport)
+        """As uvicorn, with our flow control; addresses are asked for only by requests that need them."""
+        self.connections.add(self)
+        self.transport = transport
         self.flow = OrderedFlow(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -62,7 +63,9 @@ class OrderedConnection(HttpToolsProtocol):
             if isinstance(exchange, AsgiExchange):
                 exchange.disconnect()
         self.exchanges.clear()
-        super().connection_lost(exc)
+        self.connections.discard(self)
+        self.flow.resume_writing()
+        self.parser = None  # type: ignore[assignment]  # as uvicorn: the parser refers to us
 
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio allows it, uvicorn says None
         """A client that has sent all it wants to send still gets its answers."""

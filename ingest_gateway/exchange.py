@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from uvicorn._types import HTTPScope
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 
 from ingest_gateway.responses import TOO_LARGE, Refused, Response
 
@@ -103,9 +104,9 @@ def asgi_scope(
         "type": "http",
         "asgi": {"version": connection.asgi_version, "spec_version": "2.3"},
         "http_version": "1.1" if http_1_1 else "1.0",
-        "server": connection.server,
-        "client": connection.client,
-        "scheme": connection.scheme or "http",
+        "server": get_local_addr(connection.transport),
+        "client": get_remote_addr(connection.transport),
+        "scheme": "https" if is_ssl(connection.transport) else "http",
         "method": method.decode("ascii"),
         "root_path": connection.root_path,
         "path": urllib.parse.unquote(path.decode("latin-1")),
