@@ -12,8 +12,9 @@ from typing import Final
 import msgspec
 
 from deploy.bench.measured import free_port, running
+from deploy.bench.pace import Pace, measure_pace
 from deploy.bench.profiles import Profile, profiled, read_profile
-from deploy.bench.versus import PARTITIONS, Comparison, compare, until_ready
+from deploy.bench.versus import PARTITIONS, Comparison, compare, synthetic_assignments, until_ready
 from deploy.bench.whole_way import WholeWay, measure
 from deploy.cli.stack import reset
 from deploy.demo.stage import (
@@ -52,6 +53,7 @@ class Asked(msgspec.Struct, frozen=True):
 class Result(msgspec.Struct, frozen=True):
     """Everything that was measured."""
 
+    pace: Pace
     versus: list[Comparison]
     whole_way: WholeWay
     profiles: list[Profile]
@@ -81,17 +83,17 @@ async def measure_all(stack: Stack, asked: Asked, clock: Clock, tell: Tell) -> R
     """
     data = Path(stack.dataDir)
     keys_file = token_keys_file(data)
+    keys, now = load_keys(keys_file), clock()
+    pace = measure_pace(synthetic_assignments(1, keys, now)[0], keys, now.timestamp())
     log = os.open(data / "logs" / "bench.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
-        versus = await compare(
-            stack.kafka, keys_file, load_keys(keys_file), asked.reports, asked.rounds, clock, log, tell
-        )
+        versus = await compare(stack.kafka, keys_file, keys, asked.reports, asked.rounds, clock, log, tell)
         bursts = await _bursts(data, asked, clock, tell)
         whole = await measure(stack, bursts[: asked.rounds + 1], asked.reports / RATE, clock, tell)
         profiles = await _profiles(stack, bursts[-1], clock, log, tell) if asked.profile else []
     finally:
         os.close(log)
-    return Result(versus, whole, profiles)
+    return Result(pace, versus, whole, profiles)
 
 
 async def _bursts(data: Path, asked: Asked, clock: Clock, tell: Tell) -> list[list[Assignment]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from deploy.bench.measured import NotMeasurable, cpu_seconds, free_port
+from deploy.bench.pace import Pace, measure_pace
 from deploy.bench.page import document, page
 from deploy.bench.profiles import Line, Profile, profiled, read_profile
 from deploy.bench.run import Result
@@ -54,13 +55,14 @@ def test_a_spread_is_median_lowest_and_highest() -> None:
 @pytest.mark.parametrize(("ratio", "total", "says"), [(0.12, 110.0, "met"), (0.121, 110.1, "not met here")])
 def test_goals_are_stated_with_whether_they_are_met(ratio: float, total: float, says: str) -> None:
     profile = Profile("worker", 10, [Line("stream_workers/reports/validate.py:1 judge", 5.0, 9.0, 1.0)])
-    result = Result([comparison(ratio)], whole_way(total), [profile])
+    result = Result(Pace(80.0), [comparison(ratio)], whole_way(total), [profile])
     lines = list(page(result))
-    assert [line for line in lines if "goal" in line] == [
+    assert [line for line in lines if line.startswith("  goal:")] == [
         f"  goal: a ratio of at most 0.12, {SHAPES[0].name}: {says}",
         f"  goal: at most 110 µs: {says}",
     ]
     assert any(line.startswith("  kafka-1") for line in lines)
+    assert any("80 µs here and now, 2.0 times" in line for line in lines)
     read = document(result)
     assert read["versus"][0]["met"] is read["wholeWay"]["met"] is (says == "met")
 
@@ -104,6 +106,14 @@ def test_made_up_patients_have_valid_tokens_of_their_own() -> None:
     claims = [verify(one.token, keys, now.timestamp()) for one in made]
     assert [one.patientId for one in claims] == [one.patientId for one in made]
     assert len({one.jti for one in claims}) == 3
+
+
+def test_the_pace_is_the_median_of_its_rounds() -> None:
+    keys = key_ring("k1", {"k1": bytes(range(32))})
+    now = utc_now()
+    clock = iter([0.0, 0.02, 1.0, 1.03, 2.0, 2.04, 3.0, 3.5, 4.0, 4.01])
+    pace = measure_pace(synthetic_assignments(1, keys, now)[0], keys, now.timestamp(), lambda: next(clock))
+    assert (pace.token_us, pace.slowness) == (60.0, 1.5)
 
 
 def test_a_profile_begins_when_the_process_is_ready_and_counts_reports(tmp_path: Path) -> None:
