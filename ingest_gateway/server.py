@@ -15,6 +15,8 @@ from ingest_gateway.protocol import bound_to
 from ingest_gateway.settings import GatewaySettings
 
 _BACKLOG = 4096
+_END_PRODUCER_S = 2
+"""By then everybody is answered: this is for reports whose outcome was unknown."""
 
 
 class GatewayServer:
@@ -76,7 +78,7 @@ class GatewayServer:
                 await asyncio.sleep(settings.drain_delay)
             self._server.should_exit = True
             await asyncio.wait([serving])
-            await gateway.publisher.close(settings.ack_timeout)
+            await gateway.publisher.close(_END_PRODUCER_S)
             for task in (stopping, *working):
                 task.cancel()
             for task in failed:

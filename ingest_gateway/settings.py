@@ -54,4 +54,4 @@ class GatewaySettings(BaseSettings):
     drain_delay: float = Field(
         1, ge=0, description="How long to go on serving after SIGTERM while load balancers notice."
     )
-    drain_timeout: float = Field(10, gt=0, description="How long requests in flight may take after that.")
+    drain_timeout: float = Field(8, gt=0, description="How long requests in flight may take after that.")
