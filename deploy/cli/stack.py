@@ -19,7 +19,7 @@ from deploy.local.announce import console
 from deploy.local.detached import start_detached
 from deploy.local.leftovers import clean_up
 from deploy.local.plan import PARTS, Options
-from deploy.local.readiness import broker_count, http_ready
+from deploy.local.readiness import http_ready
 from deploy.local.state import (
     Stack,
     StackError,
@@ -172,7 +172,7 @@ def topics(data: Path) -> None:
     bootstrap = os.environ.get("KAFKA_BOOTSTRAP") or running_stack(data).kafka
 
     async def make() -> list[str]:
-        return await services.make_topics(bootstrap, await broker_count(bootstrap))
+        return await services.make_topics(bootstrap, await services.cluster_size(bootstrap))
 
     made = asyncio.run(make())
     click.echo(f"Topics made: {services.summary(made, 'none')}; all are as the contract has them.")

@@ -131,21 +131,21 @@ async def _follow(data: Path, stack: Stack, study_id: str | None) -> AsyncIterat
 
 async def _until_projected(stack: Stack, following: Following, sent: Sent) -> Check:
     """The read API answers for the worker's work: which of the two stands still shows in what it says."""
+    found = None
     try:
         async with asyncio.timeout(_PROJECTED_WITHIN_S):
             while True:
                 found = await following.receipt(sent)
                 if found.state == "projected":
                     return Check("worker", True, "projected it; the read API says so")
-                if found.state != "accepted":
-                    text = f"the receipt says {found.text}"
-                    part = "worker" if found.state == "quarantined" else "api"
-                    return Check(part, False, text, _logs(stack, part))
+                if found.state == "quarantined":
+                    return Check("worker", False, f"the receipt says {found.text}", _logs(stack, "worker"))
                 await asyncio.sleep(0.1)
     except TimeoutError:
-        return Check(
-            "worker", False, f"has not projected it after {_PROJECTED_WITHIN_S:.0f} s", _logs(stack, "worker")
-        )
+        late = f"after {_PROJECTED_WITHIN_S:.0f} s"
+        if found is None or found.state == "accepted":
+            return Check("worker", False, f"has not projected it {late}", _logs(stack, "worker"))
+        return Check("api", False, f"{late} the receipt still says {found.text}", _logs(stack, "api"))
 
 
 async def _until_numbered(data: Path, stack: Stack) -> Check:

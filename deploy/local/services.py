@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import asyncpg
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from deploy.local import aot, broker, postgres
 from deploy.local.announce import Announce, Event
@@ -21,7 +21,7 @@ from deploy.local.keeper import Part
 from deploy.local.parts import PARTITIONS
 from deploy.local.plan import Plan
 from deploy.local.ports import LOOPBACK
-from deploy.local.readiness import kafka_answers, postgres_answers
+from deploy.local.readiness import broker_count, kafka_answers, postgres_answers
 from deploy.local.state import StackError, role_passwords, with_login
 from ingest_gateway.contracts.topics import TopicSpec, topic_specs
 from ingest_gateway.process.topics import UnsafeTopic, check_topic, ensure_topics
@@ -133,6 +133,18 @@ async def migrate_database(data: Path, owner_url: str) -> list[str]:
         raise StackError(f"The database cannot be migrated: {error}") from error
 
 
+async def cluster_size(bootstrap: str) -> int:
+    """How many brokers Kafka has.
+
+    Raises:
+        StackError: it does not answer.
+    """
+    try:
+        return await broker_count(bootstrap)
+    except (OSError, TimeoutError, KafkaError) as error:
+        raise StackError(f"Kafka at {bootstrap} does not answer: {str(error) or repr(error)}.") from error
+
+
 async def make_topics(bootstrap: str, brokers: int) -> list[str]:
     """Make the contract's topics where they are missing, and check them all; returns those that were made.
 
@@ -158,7 +170,7 @@ async def _check(bootstrap: str, spec: TopicSpec, min_insync: int, is_new: bool)
         try:
             await check_topic(bootstrap, spec, min_insync)
             return
-        except UnsafeTopic:
+        except (UnsafeTopic, UnknownTopicOrPartitionError):
             if not is_new or asyncio.get_running_loop().time() > deadline:
                 raise
         await asyncio.sleep(0.2)

@@ -22,7 +22,6 @@ from deploy.local.layout import open_log
 from deploy.local.parts import MODULES, python_part
 from deploy.local.plan import Plan
 from deploy.local.ports import PortLocks
-from deploy.local.readiness import broker_count
 from deploy.local.state import AOT_MAKER, Record, StackError, identify
 
 STOP_S: Final = 14.0
@@ -87,7 +86,7 @@ class LocalStack:
             self._announce(Event("done", "schema", services.summary(applied, "up to date")))
         brokers = plan.brokers
         if kafka:
-            brokers = await broker_count(kafka)
+            brokers = await services.cluster_size(kafka)
             made = await services.make_topics(kafka, brokers)
             self._announce(Event("done", "topics", services.summary(made, "as the contract has them")))
         ours = [python_part(name, plan, kafka, brokers) for name in MODULES if name in plan.parts]
