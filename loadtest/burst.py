@@ -1,6 +1,7 @@
 """The burst: every patient reports once, and afterwards every report is accounted for."""
 
 import asyncio
+import contextlib
 import gc
 import hashlib
 import resource
@@ -46,7 +47,10 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """A burst that has been sent: what every sender was told, and how the client fared."""
+    """A burst that has been sent: what every sender was told, and how the client fared.
+
+    ``connections`` is the most that were open at once. ``client_cpu_us`` is CPU in µs for each report sent.
+    """
 
     started: datetime
     told: list[Told]
@@ -54,6 +58,7 @@ class Sent(msgspec.Struct, frozen=True):
     errors: dict[str, int]
     latency: Latency | None
     lateness: Latency | None
+    connections: int
     seconds: float
     client_cpu_us: float
     interrupted: bool
@@ -72,13 +77,12 @@ async def send_burst(
     Everything is built before the first one is due. Cancelling it (Ctrl-C) returns what is known by then.
 
     Raises:
-        TooFewFiles: the limit on open files cannot be raised far enough.
+        TooFewFiles: this process may open no sockets.
     """
     random = Random(plan.seed)  # noqa: S311 - a reproducible load, no secret
     reports = _prepare(assignments, clock(), random)
     keep_alive = plan.connections == "keep-alive"
-    connections = min(len(reports), plan.pool) if keep_alive else len(reports)
-    allow_open_files(connections)
+    connections = allow_open_files(min(len(reports), plan.pool) if keep_alive else len(reports))
     dues = PROFILES[plan.profile](len(reports), plan.over, random)
     deliveries = [
         Delivery(due, report_request(target, report.assignment.token, report.body, keep_alive=keep_alive))
@@ -102,7 +106,7 @@ async def send_burst(
     finally:
         gc.unfreeze()
     cpu, seconds = time.process_time() - cpu, time.monotonic() - begun
-    return _account(started, reports, deliveries, dict(loop.errors), cpu, seconds, interrupted=interrupted)
+    return _account(started, reports, deliveries, loop, cpu, seconds, interrupted=interrupted)
 
 
 async def look(
@@ -150,20 +154,30 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def allow_open_files(connections: int) -> None:
-    """Raise this process's limit on open files so that so many sockets fit.
+def allow_open_files(connections: int) -> int:
+    """Raise this process's limit on open files, and return how many of so many sockets it leaves room for.
+
+    Only root may raise the hard limit. Reports beyond it wait in the client, and their latency counts that.
 
     Raises:
-        TooFewFiles: the hard limit is lower.
+        TooFewFiles: there is room for none.
     """
-    needed = connections + _SPARE_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = connections + _SPARE_FILES
     if soft != resource.RLIM_INFINITY and soft < needed:
-        if hard != resource.RLIM_INFINITY and hard < needed:
-            raise TooFewFiles(
-                f"{connections} connections need {needed} open files; the hard limit is {hard}."
-            )
-        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+        for limit in ((needed, hard if _covers(hard, needed) else needed), (hard, hard)):
+            with contextlib.suppress(ValueError, OSError):
+                resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+                break
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    room = connections if _covers(soft, needed) else soft - _SPARE_FILES
+    if room < 1:
+        raise TooFewFiles(f"This process may open {soft} files: too few for a burst.")
+    return room
+
+
+def _covers(limit: int, needed: int) -> bool:
+    return limit == resource.RLIM_INFINITY or limit >= needed
 
 
 def _prepare(assignments: Sequence[Assignment], now: datetime, random: Random) -> list[PreparedReport]:
@@ -178,7 +192,7 @@ def _account(
     started: datetime,
     reports: Sequence[PreparedReport],
     deliveries: Sequence[Delivery],
-    errors: dict[str, int],
+    loop: OpenLoop,
     cpu: float,
     seconds: float,
     *,
@@ -188,6 +202,7 @@ def _account(
         told_of(report, hashlib.sha256(report.body).hexdigest(), delivery)
         for report, delivery in zip(reports, deliveries, strict=True)
     ]
+    errors = dict(loop.errors)
     answered = [delivery for delivery in deliveries if delivery.answer is not None]
     accepted = sum(one.outcome == "accepted" for one in told)
     if len(answered) > accepted:
@@ -200,6 +215,7 @@ def _account(
         errors=errors,
         latency=latency([delivery.latency for delivery in answered if delivery.latency is not None]),
         lateness=latency([delivery.lateness for delivery in attempted]),
+        connections=loop.most_open,
         seconds=round(seconds, 3),
         client_cpu_us=round(cpu / max(1, len(attempted)) * 1e6, 1),
         interrupted=interrupted,

@@ -122,6 +122,8 @@ class OpenLoop:
         self._next = self._finished = self._total = 0
         self.errors: Counter[str] = Counter()
         """Attempts that got no 202, by kind: an HTTP status, or what happened to the connection."""
+        self.most_open = 0
+        """The most connections that were open at once."""
 
     async def run(self, deliveries: Sequence[Delivery], progress: Progress) -> None:
         """Send all, in order of ``due``; return when each is accepted, refused or given up.
@@ -200,6 +202,7 @@ class OpenLoop:
             self._connecting.discard(task)
         if connection is not None and connection.is_open:
             self._connections.add(connection)
+            self.most_open = max(self.most_open, len(self._connections))
             self._use(connection)
         elif self._waiting:
             self._failed(self._waiting.popleft(), CONNECT_FAILED, None, reached=False)

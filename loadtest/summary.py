@@ -39,7 +39,7 @@ def last_line(result: Result) -> str:
 
 def sending_lines(sent: Sent) -> Iterator[str]:
     """How the sending went."""
-    yield _line("sent", f"{sent.sent} of {len(sent.told)} in {sent.seconds:.1f} s")
+    yield _line("sent", f"{sent.sent} of {len(sent.told)} in {sent.seconds:.1f} s, {_connections(sent)}")
     yield _line("202", str(sent.accepted))
     for kind, count in sorted(sent.errors.items(), key=lambda item: -item[1]):
         yield _line("errors", f"{count} attempts: {kind}")
@@ -79,6 +79,7 @@ def document(result: Result) -> dict[str, Any]:
         "errors": sent.errors,
         "latencyMs": msgspec.to_builtins(sent.latency),
         "latenessMs": msgspec.to_builtins(sent.lateness),
+        "connections": sent.connections,
         "seconds": sent.seconds,
         "clientCpuUs": sent.client_cpu_us,
         "interrupted": sent.interrupted,
@@ -87,6 +88,10 @@ def document(result: Result) -> dict[str, Any]:
 
 def _line(name: str, text: str) -> str:
     return f"{name:<12} {text}"
+
+
+def _connections(sent: Sent) -> str:
+    return f"over at most {sent.connections} connection{'' if sent.connections == 1 else 's'} at once"
 
 
 def _percentiles(values: Latency) -> str:
