@@ -30,12 +30,13 @@ def topic_specs(partitions: int) -> tuple[TopicSpec, ...]:
     """Every topic of the contract, for a system whose reports have so many ``partitions``.
 
     ``max.message.bytes`` lets through any batch the gateway builds; LogAppendTime makes ``receivedAt`` the
-    broker's, whatever a gateway's clock says.
+    broker's, whatever a gateway's clock says; with no compression the broker unpacks what another producer
+    packed in a way that our consumers may not read.
     """
     durable = {"unclean.leader.election.enable": "false", "message.timestamp.type": "LogAppendTime"}
-    largest_batch = {"max.message.bytes": str(2 * 1024 * 1024)}
+    batches = {"max.message.bytes": str(2 * 1024 * 1024), "compression.type": "uncompressed"}
     return (
-        TopicSpec(REPORTS, partitions, {**durable, **largest_batch, **_KEPT_FOR_EVER}),
+        TopicSpec(REPORTS, partitions, {**durable, **batches, **_KEPT_FOR_EVER}),
         TopicSpec(EVENTS, partitions, {**durable, "cleanup.policy": "delete", "retention.ms": _MONTH_MS}),
         TopicSpec(ALERTS, partitions, {**durable, "cleanup.policy": "delete", "retention.ms": _MONTH_MS}),
         TopicSpec(SEALS, 1, {**durable, **_KEPT_FOR_EVER}),

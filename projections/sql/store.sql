@@ -15,6 +15,20 @@ insert into offsets (stream_id, kafka_partition, first_offset, next_offset, seal
 values ($1, $2, $3, $3, $4)
 on conflict do nothing;
 
+-- name: note_seen
+-- Says how fresh Postgres is. Partitions whose offsets are just moved are left for the next time.
+with held as (
+    select o.kafka_partition, x.seen_until
+    from offsets o
+    join unnest($2::smallint[], $3::timestamptz[]) x (kafka_partition, seen_until) using (kafka_partition)
+    where o.stream_id = $1 and (o.seen_until is null or o.seen_until < x.seen_until)
+    order by o.kafka_partition
+    for update of o skip locked
+)
+update offsets o set seen_until = held.seen_until
+from held
+where o.stream_id = $1 and o.kafka_partition = held.kafka_partition;
+
 -- name: ledger_ends
 -- Until when month partitions exist without a break from the one that holds $1; null where there is none.
 select ledger_prepared_until($1);

@@ -4,7 +4,13 @@ from projections.store.enrolment import InstrumentKey, Staff, read_instruments, 
 from projections.store.entry import Arrival, Attempt, Disposition, Entry, Identity, Outcome, Patient
 from projections.store.errors import Meaning, RefusedEntry, Superseded, meaning
 from projections.store.session import connect
-from projections.store.streams import add_offsets, ledger_prepared_until, next_offsets, stream_number
+from projections.store.streams import (
+    add_offsets,
+    ledger_prepared_until,
+    next_offsets,
+    note_seen,
+    stream_number,
+)
 from projections.store.transaction import Applied, Chain, apply_batch
 from projections.store.visits import Slot
 
@@ -30,6 +36,7 @@ __all__ = [
     "ledger_prepared_until",
     "meaning",
     "next_offsets",
+    "note_seen",
     "read_instruments",
     "read_patients",
     "read_staff",

@@ -42,6 +42,12 @@ async def add_offsets(
         await connection.execute(_SQL["add_position"], stream, partition, first, origin)
 
 
+async def note_seen(connection: asyncpg.Connection, stream: int, seen: Mapping[int, datetime]) -> None:
+    """Record, per partition, an instant before which everything in the log is applied. It never goes back."""
+    partitions = sorted(seen)
+    await connection.execute(_SQL["note_seen"], stream, partitions, [seen[one] for one in partitions])
+
+
 async def ledger_prepared_until(connection: asyncpg.Connection, now: datetime) -> datetime | None:
     """Until when the ledger has month partitions without a break; None where this month has none."""
     until: datetime | None = await connection.fetchval(_SQL["ledger_ends"], now)

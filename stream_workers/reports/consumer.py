@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
@@ -32,6 +33,7 @@ _FETCH_MS: Final = 500
 _SILENT_AFTER: Final = timedelta(seconds=15)
 _REJOIN_PAUSE_S: Final = 1.0
 _LEDGER_LOOK_S: Final = 60.0
+_SEEN_EVERY_S: Final = 2.0
 _Result = TypeVar("_Result")
 
 
@@ -81,6 +83,7 @@ class ReportConsumer:
         self._last_time: dict[int, datetime] = {}
         self._hint_due = 0.0
         self._ledger_due = 0.0
+        self._seen_due = 0.0
         self._batch_due = 0.0
 
     def stop(self) -> None:
@@ -240,12 +243,27 @@ class ReportConsumer:
         if ticks >= self._hint_due:
             self._hint_due = ticks + self._pace.commit_hint
             await self._kafka.commit_hint(self._expected)
+        if ticks >= self._seen_due:
+            self._seen_due = ticks + _SEEN_EVERY_S
+            await self._note_seen()
         if ticks >= self._ledger_due:
             self._ledger_due = ticks + _LEDGER_LOOK_S
             await self._look_at_ledger(now)
             if await self._identity() != self._identity_now:
                 _log.error("the topic was deleted and made anew: beginning at its start")
                 self._positioned = -1
+
+    async def _note_seen(self) -> None:
+        """Tell readers how fresh Postgres is: also when nothing arrives, and not while we are behind."""
+        applied = {one: at for one, at in self._last_time.items() if one in self._expected}
+        seen = applied | self._kafka.emptied(self._expected)
+
+        async def write(connection: asyncpg.Connection) -> None:
+            await store.note_seen(connection, self._stream, seen)
+
+        if seen:
+            with suppress(Abandoned):
+                await self._patiently(write, self._positioned)
 
     async def _look_at_ledger(self, now: datetime) -> None:
         async def read(connection: asyncpg.Connection) -> datetime | None:

@@ -11,6 +11,7 @@ Three habits of aiokafka's consumer shape this module:
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
@@ -132,6 +133,20 @@ class ReportLog:
         consumer = self._running()
         ends = {one.partition: consumer.highwater(one) for one in consumer.assignment()}
         return {partition: end for partition, end in ends.items() if end is not None}
+
+    def emptied(self, applied: Mapping[int, int]) -> dict[int, datetime]:
+        """Partitions of which all is applied, each with an instant before which there was nothing else.
+
+        A broker's answer holds all that was appended before it was asked, and it waits 250 ms at most; the
+        rest of the second allowed here is the way there and back.
+        """
+        consumer, ends, emptied = self._running(), self.ends(), {}
+        for partition, offset in applied.items():
+            if partition in ends and offset >= ends[partition]:
+                answered = consumer.last_poll_timestamp(self._at(partition))
+                if answered is not None:
+                    emptied[partition] = datetime.fromtimestamp(answered / 1000 - 1, UTC)
+        return emptied
 
     def last_answer_ms(self) -> int | None:
         """When a broker last answered a fetch, in ms since 1970; None where none has yet."""
