@@ -10,7 +10,7 @@ from pydantic import Field
 
 from projections.read_api.database import Session
 from projections.read_api.freshness import Freshness, freshness
-from projections.read_api.identity import Caller, Reader
+from projections.read_api.identity import Reader
 from projections.read_api.problems import not_found
 from projections.read_api.services import services
 from projections.read_api.visits import patient_key
@@ -58,8 +58,9 @@ async def receipt(
     scope = (wanted, sites, patient_id, own)
     async with held.database.session() as session:
         fresh = await freshness(held, session)
+        to_come = await _is_to_come(session, place)  # before the row is looked for, which may come meanwhile
         found = await _quarantined_at(session, scope, place) or await session.row("owner_of_report", *scope)
-        if found is None and not await _is_to_come(session, caller, place):
+        if found is None and not to_come:
             raise not_found()
     if found is None:
         return Receipt(reportId=str(wanted), state="accepted", **fresh.model_dump())
@@ -86,8 +87,8 @@ async def _quarantined_at(
     return row if row is not None and row["disposition"] == "quarantined" else None
 
 
-async def _is_to_come(session: Session, caller: Caller, place: Place | None) -> bool:
-    """Whether nothing can be known of that place yet: its offset is not committed.
+async def _is_to_come(session: Session, place: Place | None) -> bool:
+    """Whether nothing can be known of that place yet: its offset is not committed, or no offset there is.
 
     It says nothing about anybody's report, so it needs no scope.
     """
@@ -95,7 +96,7 @@ async def _is_to_come(session: Session, caller: Caller, place: Place | None) -> 
         return False
     partition, offset = place
     next_offset = await session.value("next_offset", partition)
-    return next_offset is not None and offset >= next_offset
+    return next_offset is None or offset >= next_offset
 
 
 def _described(report_id: UUID, row: asyncpg.Record, fresh: Freshness) -> Receipt:
