@@ -21,7 +21,8 @@ _DETAILS = {404: "There is nothing at this address.", 405: "This address does no
 
 def create_app(cors_origin: str = "") -> ASGIApp:
     """The application behind the protocol. ``cors_origin``: the one foreign origin browsers may call from."""
-    app = FastAPI(title="Eight Bells: ingest gateway", version="1", openapi_tags=None)
+    # Behind TLS a redirect would name http://, and an app that followed it would send its token in the clear.
+    app = FastAPI(title="Eight Bells: ingest gateway", version="1", openapi_tags=None, redirect_slashes=False)
 
     async def problem_response(_: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500

@@ -1,6 +1,7 @@
 """Many reports in one request: each is checked, published and answered on its own, in the order they came."""
 
 import hashlib
+from collections.abc import Sequence
 
 import msgspec
 
@@ -22,6 +23,7 @@ from ingest_gateway.responses import (
     unavailable,
     wrong_envelope,
 )
+from ingest_gateway.slices import slice_reports
 
 
 class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
@@ -104,13 +106,18 @@ class BatchExchange(BodyExchange):
 
 def _elements(body: bytes) -> list[bytes]:
     """The exact bytes of each report, in order."""
+    reports: Sequence[bytes | msgspec.Raw] | None
     try:
         reports = _decode(body).reports
     except msgspec.ValidationError:
         detail = f'The body is not {{"reports": […]}} with at most {MAX_BATCH_REPORTS} reports.'
         raise Refused(wrong_envelope(detail)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise Refused(malformed_json("The body is not valid JSON in UTF-8.")) from None
+        reports = slice_reports(
+            body
+        )  # half an emoji, NaN: that report's own error, where it can be told apart
+        if reports is None:
+            raise Refused(malformed_json("The body is not valid JSON in UTF-8.")) from None
     if len(reports) > MAX_BATCH_REPORTS:
         raise Refused(wrong_envelope(f"A batch holds at most {MAX_BATCH_REPORTS} reports."))
     return [bytes(report) for report in reports]

@@ -157,7 +157,8 @@ def check_sent_at(fields: Fields) -> bytes | None:
     if sent_at is None:
         return None
     try:
-        if FIRST_YEAR <= _read_time(b'"%b"' % sent_at).year <= LAST_YEAR:
+        # No backslash: the JSON decoder would read an escape, which whoever reads the record does not.
+        if b"\\" not in sent_at and FIRST_YEAR <= _read_time(b'"%b"' % sent_at).year <= LAST_YEAR:
             return sent_at
     except (msgspec.DecodeError, UnicodeDecodeError):
         pass

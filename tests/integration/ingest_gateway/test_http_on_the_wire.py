@@ -434,6 +434,12 @@ async def test_an_unusual_spelling_of_the_address_is_the_same_address(
     assert (await gateway.ask(request(report(), path=path))).status == 202
 
 
+async def test_an_address_with_a_slash_too_many_is_not_redirected(gateway: RunningGateway) -> None:
+    answer = await gateway.ask(request(report(), path="/api/v1/reports/"))
+    assert (answer.status, answer.error) == (404, "Not found")
+    assert "location" not in answer.headers
+
+
 async def test_a_token_in_the_url_is_no_token(gateway: RunningGateway) -> None:
     token = bearer().partition(" ")[2]
     answer = await gateway.ask(

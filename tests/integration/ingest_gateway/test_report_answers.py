@@ -59,7 +59,10 @@ async def test_without_a_sent_at_the_gateways_own_time_is_kept(
     assert "traceparent" not in headers
 
 
-@pytest.mark.parametrize("sent_at", ["yesterday", "2026-11-22T08:00:05", "1999-01-01T00:00:00Z", '"', "é"])
+@pytest.mark.parametrize(
+    "sent_at",
+    ["yesterday", "2026-11-22T08:00:05", "1999-01-01T00:00:00Z", '"', "é", r"\u0032026-11-22T08:00:05Z"],
+)
 async def test_a_sent_at_that_is_no_time_is_refused(gateway: RunningGateway, sent_at: str) -> None:
     answer = await gateway.ask(request(report(), eight_bells_sent_at=sent_at))
     assert answer.status == 422
@@ -319,6 +322,18 @@ async def test_each_report_of_a_batch_has_its_own_result_in_order(
 async def test_one_element_too_large_spoils_no_other(gateway: RunningGateway) -> None:
     large = report(answers={"note": "x" * 9000, **{f"n{i}": "y" * 9000 for i in range(8)}})
     assert [status for status, _ in await ask_batch(gateway, batch(large, report()))] == [413, 202]
+
+
+@pytest.mark.parametrize(
+    ("bad", "status"), [(rb'{"text":"\ud83d"}', 400), (b"NaN", 400), (b"[" * 5000 + b"]" * 5000, 422)]
+)
+async def test_an_element_that_cannot_be_parsed_spoils_no_other(
+    gateway: RunningGateway, kafka: FakeKafka, bad: bytes, status: int
+) -> None:
+    good = [report(), report().replace(b",", b" ,\t")]
+    results = await ask_batch(gateway, batch(good[0], bad, good[1]))
+    assert [each for each, _ in results] == [202, status, 202]
+    assert sorted(kafka.values()) == sorted(good)
 
 
 async def test_an_empty_batch_has_no_results(gateway: RunningGateway) -> None:
