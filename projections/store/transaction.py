@@ -29,9 +29,10 @@ class Chain(msgspec.Struct, frozen=True):
 
 
 class Applied(msgspec.Struct, frozen=True):
-    """What a committed batch came to: rows by (disposition, reason)."""
+    """What a committed batch came to: rows by (disposition, reason), and which entries were quarantined."""
 
     outcomes: Counter[tuple[Disposition, str | None]]
+    quarantined: list[Entry]
 
 
 async def apply_batch(
@@ -83,7 +84,10 @@ async def apply_batch(
                 ]
             ).decode(),
         )
-    return Applied(Counter((outcome.disposition, outcome.reason) for outcome in outcomes))
+    return Applied(
+        Counter((outcome.disposition, outcome.reason) for outcome in outcomes),
+        [entry for entry, outcome in items if outcome.disposition == "quarantined"],
+    )
 
 
 _Ranges = dict[int, tuple[int, int]]

@@ -13,7 +13,7 @@ import asyncpg
 
 from projections import store
 from projections.store import Arrival, Chain, InstrumentKey, Slot
-from stream_workers.reports.breaker import QuarantineBreaker
+from stream_workers.reports.breaker import QuarantineBreaker, blame
 from stream_workers.reports.health import Health, Stopped
 from stream_workers.reports.instruments import Instrument, read_instrument
 from stream_workers.reports.metrics import WorkerMetrics
@@ -167,15 +167,14 @@ class Applier:
         snapshot = await self._snapshot(connection, items)
         entries = [stripped(item) if bare else judge(item, snapshot) for item in items]
         now = self._clock()
-        quarantined = sum(entry.reason is not None for entry in entries)
-        if quarantined and self._breaker.opens(len(entries), quarantined, now):
+        blamed = blame(entry for entry in entries if entry.reason is not None)
+        if blamed and self._breaker.opens(len(entries), blamed, now):
             raise Stopped("too many quarantines in a minute: a bad release is likelier than bad reports")
         applied = await store.apply_batch(
             connection, Chain(stream, self._seal_key), entries, self._slots, now
         )
         self._count(items, applied.outcomes, time.perf_counter() - started)
-        diverted = sum(count for (kind, _), count in applied.outcomes.items() if kind == "quarantined")
-        self._breaker.note(len(entries), diverted, now)
+        self._breaker.note(len(entries), blame(applied.quarantined), now)
 
     async def _snapshot(self, connection: asyncpg.Connection, arrivals: Sequence[Arrival]) -> Snapshot:
         trusted = [one for one in arrivals if one.trouble is None and one.report is not None]

@@ -52,6 +52,14 @@ async def test_too_many_quarantines_in_a_minute_stop_the_worker_before_it_divert
     assert await world.owner.fetchval("select count(*) from ledger") == 10
 
 
+async def test_one_sender_of_nonsense_stops_nobody_else(world: World) -> None:
+    reports = [world.report(1, instrument=f"unheard-of-{number}") for number in range(40)]
+    await world.send(*(world.record(report, 1) for report in reports))
+    await world.send_reports(2)
+    await world.apply(quarantine_limit=15, max_batch_records=10)
+    await world.clean()
+
+
 async def test_a_few_poisoned_records_among_good_ones_stop_nothing(world: World) -> None:
     await world.send_reports(*range(1, 40))
     await world.send(*(world.record(b"not JSON", 3) for _ in range(20)))
