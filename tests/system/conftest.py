@@ -44,7 +44,7 @@ class Installation:
 
     def enrol(self, patients: int) -> dict[str, str]:
         """Enrol so many patients over four zones, from yesterday; returns their activation codes."""
-        cohort, codes = self.data / "cohort.csv", self.data / "codes.csv"
+        cohort, codes = self.data / f"cohort-{patients}.csv", self.data / f"codes-{patients}.csv"
         with cohort.open("w", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(["patientId", "siteId", "startDate", "username"])
