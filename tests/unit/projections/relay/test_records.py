@@ -1,10 +1,15 @@
 import json
+from datetime import UTC, datetime
 
 import msgspec
+import orjson
 import pytest
 
+from ingest_gateway.contracts.report import Report
 from ingest_gateway.contracts.topics import ALERTS, EVENTS, SEALS
 from projections.relay.records import Topics, event_records, seal_records
+from projections.store import Arrival, Entry, Outcome
+from projections.store.events import batch_events
 
 EVENT = {
     "id": "e-1",
@@ -38,6 +43,31 @@ def test_events_keep_their_order_and_alerts_go_to_their_own_topic_too() -> None:
         (ALERTS, "e-2"),
         (EVENTS, "e-3"),
     ]
+
+
+@pytest.mark.parametrize(("patient_id", "reason"), [("P-stranger", "unknown_patient"), (None, "unreadable")])
+def test_the_quarantine_of_what_belongs_to_nobody_is_published_without_a_key(
+    patient_id: str | None, reason: str
+) -> None:
+    report = patient_id and msgspec.convert(
+        {
+            "reportId": "0192f0c1-7b3a-7cc0-8000-0123456789ab",
+            "patientId": patient_id,
+            "instrument": "diary",
+            "instrumentVersion": "1",
+            "recordedAt": "2026-11-22T08:00:00Z",
+            "timeZone": "UTC",
+            "answers": {},
+        },
+        Report,
+    )
+    entry = Entry(Arrival(3, 14, datetime(2026, 11, 22, tzinfo=UTC), report=report or None), reason)
+    events = batch_events(1, [(entry, Outcome("quarantined", reason))], [])
+    text = orjson.dumps(events, option=orjson.OPT_UTC_Z).decode()
+    [record] = event_records(text, Topics(), len)
+    assert (record.topic, record.partition, record.key) == (EVENTS, 0, None)
+    assert json.loads(record.value) == json.loads(text)[0]
+    assert dict(record.headers)["ce_source"] == b"/studies"
 
 
 def test_an_event_of_another_shape_is_not_published() -> None:
