@@ -40,7 +40,7 @@ class GatewaySettings(BaseSettings):
     max_in_flight_bytes: int = Field(
         256 * 1024 * 1024, ge=1, description="Bytes of such reports before new ones get 503."
     )
-    linger_ms: float = Field(5, ge=0, description="How long reports are gathered into one Kafka batch.")
+    linger_ms: float = Field(20, ge=0, description="How long reports are gathered into one Kafka batch.")
     ack_timeout: float = Field(
         5, gt=0, description="How long a report waits for Kafka before its sender gets 503."
     )

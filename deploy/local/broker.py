@@ -23,7 +23,8 @@ HEAP: Final = ("-Xms256m", "-Xmx512m")
 """A node takes about 400 MB in all, and cannot take more than this heap and about 200 MB beside it."""
 
 _HERE: Final = Path(__file__).parent
-_SHORT_LIVED: Final = ("-XX:TieredStopAtLevel=1",)
+_FRUGAL: Final = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+"""A burst comes soon after the start: compiling for the long run would cost more CPU than the burst."""
 
 
 class BrokerError(StackError):
@@ -62,6 +63,7 @@ class Java(msgspec.Struct, frozen=True):
         return [
             str(self.program),
             *HEAP,
+            *_FRUGAL,
             *options,
             "-XX:-UsePerfData",  # else it leaves files in /tmp
             "-XX:+ExitOnOutOfMemoryError",  # the supervisor brings it back; half a broker helps nobody
@@ -75,7 +77,7 @@ class Java(msgspec.Struct, frozen=True):
     @property
     def key(self) -> str:
         """Names everything that an AOT cache depends on."""
-        words = [self.version, *HEAP, *(f"{jar}:{jar.stat().st_mtime_ns}" for jar in self.jars)]
+        words = [self.version, *HEAP, *_FRUGAL, *(f"{jar}:{jar.stat().st_mtime_ns}" for jar in self.jars)]
         return hashlib.sha256("\n".join(words).encode()).hexdigest()[:16]
 
 
@@ -145,7 +147,7 @@ async def prepare(node: Node, cluster: Sequence[Node], cluster_id: str, java: Ja
     if (node.directory / "log" / "meta.properties").exists():
         return
     arguments = ["format", "-t", cluster_id, "-c", str(node.settings_file), "--ignore-formatted"]
-    argv = java.argv("kafka.tools.StorageTool", *arguments, options=_SHORT_LIVED)
+    argv = java.argv("kafka.tools.StorageTool", *arguments)
     if await run(Command(argv=argv, env=base_environment(), cwd=node.directory)):
         raise BrokerError("Kafka's storage cannot be formatted.")
 

@@ -41,7 +41,7 @@ class WorkerSettings(BaseSettings):
     min_insync_replicas: int = Field(1, ge=1, description="Least min.insync.replicas the topic may have.")
     max_batch_records: int = Field(2000, ge=1, description="Most records applied in one transaction.")
     batch_interval_ms: int = Field(
-        100, ge=0, description="Least time between the starts of two transactions, unless a batch was full."
+        250, ge=0, description="Least time between the starts of two transactions, unless a batch was full."
     )
     quarantine_limit: int = Field(
         5000,
