@@ -350,8 +350,9 @@ create trigger append_only before update or delete on slots for each row execute
 grant usage on schema public to
     eightbells_worker, eightbells_relay, eightbells_api, eightbells_study, eightbells_reader;
 
-grant select on streams, offsets, report_ids, refused_attempts, ledger, visits, slots, patients, users, user_sites,
+grant select on streams, offsets, report_ids, refused_attempts, ledger, visits, slots, patients, user_sites,
     studies, sites, instruments, slot_counts to eightbells_worker;
+grant select (user_id, role, disabled_at) on users to eightbells_worker;
 grant insert on ledger, report_ids, refused_attempts, amendments, seals, outbox, streams to eightbells_worker;
 grant insert, update on offsets, slot_counts to eightbells_worker;
 grant update (completed_at, received_at, timeliness, forms) on visits to eightbells_worker;
