@@ -47,7 +47,7 @@ class WorkerSettings(BaseSettings):
         5000,
         ge=1,
         description="Quarantines in a minute, at half of all records or more, at which this worker stops: "
-        "then a bad release is likelier than bad reports.",
+        "then a bad release is likelier than bad reports. Of one sender no more than 10 count.",
     )
     ledger_days_ahead: int = Field(
         30,
