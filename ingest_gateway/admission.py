@@ -35,6 +35,37 @@ class Admission:
         self.bytes -= size
 
 
+class UnfinishedLimit:
+    """What each sender's unfinished bodies hold of what is in flight, so that no one sender holds all of it.
+
+    A body that arrives with its header never comes here.
+    """
+
+    _LEAST = 64 * 1024
+    """An unfinished body counts as so many bytes at least: its connection costs something, too."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most = most_bytes
+        self._held: dict[str, int] = {}
+
+    def begin(self, sender: str, size: int) -> bool:
+        """Count a body that is still to come. False, and not counted, where the sender has too many."""
+        held = self._held.get(sender, 0) + max(size, self._LEAST)
+        if held > self._most:
+            return False
+        self._held[sender] = held
+        return True
+
+    def end(self, sender: str, size: int) -> None:
+        """Stop counting one."""
+        held = self._held.pop(sender) - max(size, self._LEAST)
+        if held:
+            self._held[sender] = held
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+
 class SenderLimit:
     """A token bucket for each sender, kept as one number: when the bucket would be full again.
 

@@ -63,6 +63,7 @@ class BatchExchange(BodyExchange):
 
     def complete(self) -> None:
         """Refuse the batch as a whole only where it is no batch; every other outcome is its report's own."""
+        self.finish()
         body = self._body()
         elements = _elements(body)
         sent_at = check_sent_at(self._fields) or self.gateway.now_rfc3339()

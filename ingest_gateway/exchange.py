@@ -36,6 +36,9 @@ class Exchange:
     def take(self, data: bytes) -> None:
         """A part of the body has arrived."""
 
+    def await_rest(self) -> None:
+        """A part of the body is still to come."""
+
     def complete(self) -> None:
         """The whole request has arrived."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from ingest_gateway.admission import Admission, SenderLimit
+from ingest_gateway.admission import Admission, SenderLimit, UnfinishedLimit
 from ingest_gateway.auth.hot import HotVerifier
 from ingest_gateway.limits import CoarseClock, Limits
 from ingest_gateway.metrics import GatewayMetrics
@@ -34,6 +34,7 @@ class Gateway:
         self.publisher = publisher
         self.admission = admission
         self.senders = senders
+        self.unfinished = UnfinishedLimit(limits.unfinished_bytes)
         self.metrics = metrics
         self.limits = limits
         self.coarse = coarse

@@ -18,6 +18,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     batch_bytes: int = MAX_BATCH_BYTES
     other_bytes: int = MAX_REPORT_BYTES
     """Body of a request that is no report: nothing on this port has a use for one."""
+    unfinished_bytes: int = 4 * MAX_BATCH_BYTES
+    """What one sender's bodies may take together while they are awaited: 64 reports, or 4 batches."""
     queued_requests: int = 8
     """Unanswered requests of one connection before it is not read any more."""
     header_timeout: float = 10

@@ -41,7 +41,7 @@ class ReportProtocol(OrderedConnection):
         except httptools.HttpParserError:
             self.fail(responses.BROKEN_HTTP)
         else:
-            if self.stage != IDLE and self.wire:
+            if self.stage != IDLE:
                 self._check_unfinished()
 
     def on_message_begin(self) -> None:
@@ -146,6 +146,11 @@ class ReportProtocol(OrderedConnection):
                 self.fail(responses.HEADERS_TOO_LARGE)
         elif self.stage == BODY and self.wire > limits.wire_bytes(self.most):
             self.fail(responses.TOO_LARGE)
+        elif self.current is not None:
+            try:
+                self.current.await_rest()
+            except Refused as refused:
+                self.fail(refused.response)
 
 
 def bound_to(gateway: Gateway) -> type[ReportProtocol]:

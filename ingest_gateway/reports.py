@@ -19,7 +19,7 @@ from ingest_gateway.request import (
     read_report,
     sender_headers,
 )
-from ingest_gateway.responses import TOO_LARGE, Refused
+from ingest_gateway.responses import TOO_LARGE, Refused, too_many
 
 if TYPE_CHECKING:
     from ingest_gateway.connection import OrderedConnection
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class BodyExchange(Exchange):
     """A request by a known sender whose body is gathered; its bytes are reserved with admission meanwhile."""
 
-    __slots__ = ("_chunks", "_fields", "_most", "_reserved", "_size", "claims", "gateway")
+    __slots__ = ("_chunks", "_fields", "_most", "_reserved", "_size", "_unfinished", "claims", "gateway")
 
     def __init__(
         self,
@@ -52,6 +52,7 @@ class BodyExchange(Exchange):
         self._most = most
         self._chunks: list[bytes] = []
         self._size = 0
+        self._unfinished = -1
         self._reserved = most if length is None else length
         gateway.admission.reserve(self._reserved)
 
@@ -62,8 +63,22 @@ class BodyExchange(Exchange):
             raise Refused(TOO_LARGE, closes=True)
         self._chunks.append(data)
 
+    def await_rest(self) -> None:
+        """429 where this sender lets us wait for too much already: what is reserved is kept from others."""
+        if self._unfinished < 0:
+            if not self.gateway.unfinished.begin(self.claims.userId, self._reserved):
+                raise Refused(too_many(self.gateway.limits.body_timeout), closes=True)
+            self._unfinished = self._reserved
+
+    def finish(self) -> None:
+        """No more of the body is awaited."""
+        if self._unfinished >= 0:
+            self.gateway.unfinished.end(self.claims.userId, self._unfinished)
+            self._unfinished = -1
+
     def abandon(self) -> None:
         """Release what was reserved."""
+        self.finish()
         if self._reserved >= 0:
             self.gateway.admission.release(1, self._reserved)
             self._reserved = -1
@@ -87,6 +102,7 @@ class ReportExchange(BodyExchange):
     def complete(self) -> None:
         """Check the report and publish it; ``published`` or ``unpublished`` answers."""
         gateway, claims, fields = self.gateway, self.claims, self._fields
+        self.finish()
         body = self._body()
         report = read_report(body)
         sent_at = check_sent_at(fields) or gateway.now_rfc3339()

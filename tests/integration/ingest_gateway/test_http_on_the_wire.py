@@ -104,6 +104,24 @@ async def test_a_client_that_hangs_up_within_its_body_frees_what_was_reserved(
     assert gateway.gateway.admission.bytes == 0
 
 
+async def test_one_senders_unfinished_bodies_keep_nobody_else_out(kafka: FakeKafka) -> None:
+    async with running_gateway(kafka.open, max_in_flight_bytes=5 * 1024 * 1024) as gateway:
+        begun = request(b"x" * 1024 * 1024, path="/api/v1/reports:batch")[: -1024 * 1024 + 1]
+        wires = [await gateway.connect() for _ in range(10)]
+        for wire in wires:
+            await wire.send(begun)
+        for wire in wires[4:]:
+            assert (await wire.answer()).status == 429
+        other = await gateway.ask(request(report("P-000002"), authorization=bearer("P-000002")))
+        assert other.status == 202
+        assert (await gateway.ask(request(report()))).status == 202
+
+        for wire in wires[:4]:
+            wire.writer.transport.abort()
+        await until(lambda: gateway.gateway.admission.bytes == 0)
+        assert len(gateway.gateway.unfinished) == 0
+
+
 async def test_a_chunked_body_is_read_one_byte_at_a_time(gateway: RunningGateway, kafka: FakeKafka) -> None:
     body = report()
     wire = await gateway.connect()

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest_gateway.admission import Admission, SenderLimit
+from ingest_gateway.admission import Admission, SenderLimit, UnfinishedLimit
 
 
 def test_reports_and_bytes_each_have_a_limit() -> None:
@@ -57,3 +57,22 @@ def test_senders_whose_bucket_is_full_again_are_forgotten() -> None:
     limit.take("busy", 1)
     limit.forget_full(2.5)
     assert len(limit) == 1
+
+
+def test_a_sender_may_leave_so_much_unfinished_and_another_as_much() -> None:
+    limit = UnfinishedLimit(1024 * 1024)
+    assert [limit.begin("u-1", 1) for _ in range(17)] == [True] * 16 + [False]
+    assert limit.begin("u-2", 1024 * 1024)
+    assert not limit.begin("u-2", 1)
+    limit.end("u-1", 1)
+    assert limit.begin("u-1", 64 * 1024)
+
+
+def test_a_sender_who_has_finished_is_forgotten() -> None:
+    limit = UnfinishedLimit(1024 * 1024)
+    for size in (1, 70_000, 500_000):
+        limit.begin("u-1", size)
+    assert len(limit) == 1
+    for size in (70_000, 500_000, 1):
+        limit.end("u-1", size)
+    assert len(limit) == 0
