@@ -45,7 +45,8 @@ SECTIONS: Final[dict[str, dict[str, Subcommand]]] = {
 }
 SUBCOMMANDS: Final = {name: command for section in SECTIONS.values() for name, command in section.items()}
 
-_INTERRUPTED: Final = 130
+INTERRUPTED: Final = 130
+_WRONG_USE: Final = 2
 
 data_option = click.option(
     "--data",
@@ -58,8 +59,12 @@ data_option = click.option(
 """``--data DIR``: which stack a command talks to; the same on every command."""
 
 
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+"""``--json``: one document on standard output, and nothing else there."""
+
+
 class LazyGroup(click.Group):
-    """A group that imports a subcommand when it is called, and turns our own errors into one line.
+    """A group that imports a subcommand when it is called, and turns errors for the operator into one line.
 
     Exit codes: 0 fine, 1 the answer is no, 2 wrong use, 3 the stack isn't there, 130 interrupted. An error
     class of ours chooses its own by an ``exit_code`` attribute.
@@ -93,17 +98,23 @@ class LazyGroup(click.Group):
                 formatter.write_dl([(name, command.summary) for name, command in commands.items()])
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the subcommand; what our own classes raise becomes one line and its exit code."""
+        """Run the subcommand; what our own classes raise becomes one line and its exit code.
+
+        So does a file or directory that the system refuses: a wrong place was given.
+        """
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
-            ctx.exit(_INTERRUPTED)
+            ctx.exit(INTERRUPTED)
         except Exception as error:
-            if not is_ours(error):
-                raise
-            click.echo(f"Error: {error}", err=True)
-            ctx.exit(exit_code(error))
+            if is_ours(error):
+                click.echo(f"Error: {error}", err=True)
+                ctx.exit(exit_code(error))
+            if isinstance(error, OSError) and error.filename:
+                click.echo(f"Error: {error.filename}: {error.strerror}.", err=True)
+                ctx.exit(_WRONG_USE)
+            raise
 
 
 @click.group(

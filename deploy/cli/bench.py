@@ -6,6 +6,7 @@ import click
 
 from deploy.bench.page import document, page
 from deploy.bench.run import Asked, measure_all, temporary_stack
+from deploy.cli import json_option
 from deploy.cli.interrupts import end_on_sigterm
 from deploy.cli.loadtest import run
 from loadtest.burst import utc_now
@@ -15,7 +16,7 @@ from loadtest.burst import utc_now
 @click.option("--reports", type=click.IntRange(min=100), default=10_000, show_default=True, help="A round.")
 @click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="That count.")
 @click.option("--profile", is_flag=True, help="Also profile a gateway and a worker.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+@json_option
 def bench(reports: int, rounds: int, profile: bool, as_json: bool) -> None:
     """Measure CPU per report: the gateway against a peer, and every process along the whole way.
 

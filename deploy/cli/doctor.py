@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from deploy.cli import data_option
+from deploy.cli import data_option, json_option
 from deploy.local.doctor import Check, examine
 from deploy.local.state import Stack, running_stack
 
@@ -15,7 +15,7 @@ from deploy.local.state import Stack, running_stack
 @click.command()
 @data_option
 @click.option("--study", "study_id", metavar="ID", help="The study; needed where there are several.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+@json_option
 @click.pass_context
 def doctor(ctx: click.Context, data: Path, study_id: str | None, as_json: bool) -> None:
     """Follow one synthetic report end to end and name the part that is broken.
@@ -23,7 +23,7 @@ def doctor(ctx: click.Context, data: Path, study_id: str | None, as_json: bool) 
     The report is of a patient of the doctor's own, enrolled at the first use; a production study is left
     alone.
 
-    Exit codes: 0 all is well, 1 something is broken, 3 the stack isn't there.
+    Exit codes: 0 all is well, 1 something is broken, 2 wrong use, 3 the stack isn't there.
     """
     stack = running_stack(data)
     checks = asyncio.run(_examine(data, stack, study_id, show=not as_json))

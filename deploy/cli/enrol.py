@@ -4,17 +4,15 @@ import asyncio
 import csv
 import io
 import json
-import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from deploy.cli import data_option
+from deploy.cli import data_option, json_option
+from deploy.cli.bars import bar
 from deploy.cli.private_file import PrivateFile
 from deploy.cli.study_database import database_option, study_connection
 from projections.study.cohort import COLUMNS
@@ -43,7 +41,7 @@ _SHOWN = 10
     type=click.DateTime(["%Y-%m-%d"]),
     help="The start date of lines that have no startDate.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+@json_option
 @data_option
 @database_option
 def enrol(
@@ -68,7 +66,7 @@ def enrol(
         raise click.UsageError("Say where the activation codes go with --codes FILE, or --no-codes.")
     started = start.date() if start else None
     target = PrivateFile(codes, overwrite=False, keep_on_error=True) if codes else nullcontext()
-    with target as private, _progress_bar(sys.stderr.isatty() and not as_json) as progress:
+    with target as private, bar("Visits", quiet=as_json) as progress:
         request = EnrolmentRequest(
             content=file.read_bytes(),
             file=file,
@@ -119,12 +117,3 @@ def _code_lines(rows: Iterable[tuple[str, str, str]]) -> Iterator[bytes]:
     writer.writerow(("patientId", "siteId", "code"))
     writer.writerows(rows)
     yield text.getvalue().encode()
-
-
-@contextmanager
-def _progress_bar(shown: bool) -> Iterator[ReportProgress]:
-    """A bar on the terminal; nothing where there is none."""
-    columns = (TextColumn("Visits"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not shown, transient=True) as bar:
-        task = bar.add_task("visits", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -13,7 +13,7 @@ _EVERY_S: Final = 0.2
 def print_ends(logs: Mapping[str, Path], lines: int, write: Callable[[str], None]) -> None:
     """Write the last lines of each log, under its part's name where there are several."""
     for part, file in logs.items():
-        for line in tail(file, lines):
+        for line in tail(file, lines) if lines else ():
             write(_labelled(part, line, logs))
 
 

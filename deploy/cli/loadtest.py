@@ -11,7 +11,7 @@ from typing import TypeVar
 import click
 import uvloop
 
-from deploy.cli import data_option
+from deploy.cli import INTERRUPTED, data_option, json_option
 from deploy.cli.bars import bar
 from deploy.local.state import running_stack
 from loadtest.arrivals import PROFILES
@@ -21,8 +21,6 @@ from loadtest.reports import read_assignments
 from loadtest.summary import Result, document, last_line, sending_lines, verdict_lines
 from loadtest.wire import loopback_target
 
-_INTERRUPTED = 130
-
 T = TypeVar("T")
 
 
@@ -31,7 +29,7 @@ def loadtest() -> None:
     """Send a burst and look for every report of it."""
 
 
-@loadtest.command()
+@loadtest.command(short_help="Send a burst, and look for every report of it.")
 @click.option(
     "--tokens",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -72,7 +70,7 @@ def loadtest() -> None:
     help="How long the ledger may take to have them all.",
 )
 @click.option("--seed", type=int, help="Repeats order, arrivals and answers; report ids are always new.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+@json_option
 @click.option("--gateway", metavar="URL", help="A gateway on this machine, instead of the stack's.")
 @click.option("--database", metavar="URL", help="The read-only role's, instead of the stack's.")
 @data_option
@@ -96,7 +94,8 @@ def burst(
     """Let N patients report within a time, and prove what became of every report.
 
     Open loop: each report has its moment in advance, and its latency counts from then. Afterwards the ledger
-    is asked for every one of them.
+    is asked for every one of them. Answers are made up for the demo study's instruments; a report for any
+    other instrument carries none, and its items are flagged as missing.
 
     Exit codes: 0 fine, 1 something was lost, invented or doubled (or nothing was accepted), 2 wrong use,
     3 the stack isn't there, 130 interrupted.
@@ -116,7 +115,7 @@ def burst(
             click.echo(line)
         click.echo(last_line(result))
     if result.sent.interrupted:
-        sys.exit(_INTERRUPTED)
+        sys.exit(INTERRUPTED)
     sys.exit(0 if result.ok else 1)
 
 

@@ -43,17 +43,9 @@ def table(stack: Stack, conditions: Mapping[str, str]) -> str:
     ]
     addresses = {"gateway": stack.gateway, "api": stack.api, "kafka": stack.kafka}
     addresses["database"] = _without_password(stack.database)
-    where = [f"{name:<10}{address}" for name, address in addresses.items() if address]
-    return "\n".join(
-        [
-            head,
-            *rows,
-            "",
-            *where,
-            f"{'data':<10}{stack.dataDir}",
-            f"{'supervised':<10}by pid {stack.supervisor}",
-        ]
-    )
+    addresses |= {"data": stack.dataDir, "supervisor": f"pid {stack.supervisor}"}
+    where = [f"{name:<12}{address}" for name, address in addresses.items() if address]
+    return "\n".join([head, *rows, "", *where])
 
 
 def _memory(stack: Stack) -> str:

@@ -11,7 +11,7 @@ from typing import Final
 import click
 import msgspec
 
-from deploy.cli import data_option
+from deploy.cli import data_option, json_option
 from deploy.cli.following import follow, print_ends
 from deploy.cli.showing import banner, table
 from deploy.local import layout, services
@@ -35,8 +35,6 @@ from deploy.local.state import (
 from deploy.local.supervisor import supervise
 
 _DOWN_S: Final = 20.0
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 
 
 @click.command()
@@ -94,7 +92,14 @@ def status(data: Path, as_json: bool) -> None:
 @data_option
 @click.argument("part", required=False)
 @click.option("-f", "--follow", "keep_on", is_flag=True, help="Go on with what is added.")
-@click.option("-n", "--lines", default=20, show_default=True, help="Last lines of each log.")
+@click.option(
+    "-n",
+    "--lines",
+    type=click.IntRange(min=0),
+    default=20,
+    show_default=True,
+    help="Last lines of each log.",
+)
 def logs(data: Path, part: str | None, keep_on: bool, lines: int) -> None:
     """Print the logs' last lines: of PART, or of every part and the supervisor."""
     files = {file.stem: file for file in sorted((data / "logs").glob("*.log"))}
@@ -157,7 +162,10 @@ def migrate(data: Path) -> None:
 
     DATABASE_URL (as the owner) names the database, else the stack's own.
     """
-    url = os.environ.get("DATABASE_URL") or owner_url(data)
+    url = os.environ.get("DATABASE_URL")
+    if not url:
+        running_stack(data)
+        url = owner_url(data)
     applied = asyncio.run(services.migrate_database(data, url))
     click.echo(f"Migrations applied: {services.summary(applied, 'none; the schema was up to date')}.")
 

@@ -7,14 +7,12 @@ from pathlib import Path
 
 import click
 
-from deploy.cli import data_option
+from deploy.cli import data_option, json_option
 from deploy.cli.study_database import database_option, study_connection
 from projections.sql import queries
 from projections.study.model import Study, json_schema
 from projections.study.publishing import apply_study, latest_study
 from projections.study.reading import read_study
-
-_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 
 
 @click.group()
@@ -25,14 +23,15 @@ def study() -> None:
 @study.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Only show what would change.")
-@_json_option
+@json_option
 @data_option
 @database_option
 def apply(file: Path, dry_run: bool, as_json: bool, data: Path, database: str | None) -> None:
     """Publish the study in FILE (YAML or JSON).
 
-    The file is checked as a whole, and each thing that is wrong is named with its line. What has been
-    published never changes: a changed file needs a new version. Applying a file twice changes nothing.
+    Each thing that is wrong is named with its line: first every wrong field, then all that does not fit
+    together. What has been published never changes: a changed file needs a new version. Applying a file
+    twice changes nothing.
 
     Exit codes: 0 fine, 1 it would change what is published, 2 the file is wrong, 3 the stack isn't there.
     """
@@ -62,9 +61,9 @@ async def _apply(checked: Study, dry_run: bool, data: Path, database: str | None
         return await apply_study(connection, checked, datetime.now(UTC), dry_run=dry_run)
 
 
-@study.command()
+@study.command(short_help="Show the newest version of a study.")
 @click.argument("study_id", required=False)
-@_json_option
+@json_option
 @data_option
 @database_option
 def show(study_id: str | None, as_json: bool, data: Path, database: str | None) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from deploy.cli import data_option
+from deploy.cli import data_option, json_option
 from deploy.cli.private_file import PrivateFile
 from deploy.cli.study_database import database_option, study_connection
 from deploy.local.state import token_keys_file
@@ -22,7 +22,7 @@ def tokens() -> None:
     """Mint patients' tokens for tests."""
 
 
-@tokens.command()
+@tokens.command(short_help="Write a token for each of N patients.")
 @click.option("--patients", type=click.IntRange(min=1), required=True, help="How many, from the lowest id.")
 @click.option(
     "--out",
@@ -32,7 +32,7 @@ def tokens() -> None:
 )
 @click.option("--study", "study_id", metavar="ID", help="The study; needed where there are several.")
 @click.option("--visit-code", metavar="CODE", help="The latest opened window of this visit, as diary-am.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+@json_option
 @click.option(
     "--keys",
     type=click.Path(dir_okay=False, path_type=Path),

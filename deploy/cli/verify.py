@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 from rich.console import Console
 from rich.table import Table
 
-from deploy.cli import data_option
+from deploy.cli import data_option, json_option
 from deploy.local.state import StackNotRunning, running_stack, seal_keys_file
 from ingest_gateway.auth.keys import UnsafeKeys, load_keys
 from ingest_gateway.contracts.topics import REPORTS, SEALS
@@ -39,7 +39,7 @@ class Target(msgspec.Struct, frozen=True):
 @click.command(
     epilog="Exit codes: 0 fine, 1 something was found, 2 wrong use, 3 the stack isn't there.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+@json_option
 @click.option(
     "--wait",
     type=click.FloatRange(min=0),

@@ -42,6 +42,11 @@ def test_an_error_of_ours_is_one_line_and_its_own_exit_code() -> None:
     assert (result.exit_code, result.output) == (3, "Error: No stack is running.\n")
 
 
+def test_a_place_that_the_system_refuses_is_wrong_use_and_one_line() -> None:
+    result = CliRunner().invoke(failing(PermissionError(13, "Permission denied", "/closed/logs")), ["fail"])
+    assert (result.exit_code, result.output) == (2, "Error: /closed/logs: Permission denied.\n")
+
+
 def test_an_unexpected_error_is_not_hidden() -> None:
     result = CliRunner().invoke(failing(ZeroDivisionError()), ["fail"])
     assert isinstance(result.exception, ZeroDivisionError)
@@ -63,6 +68,23 @@ def test_without_a_stack_commands_that_need_one_end_with_3(command: str, tmp_pat
     )
     assert result.exit_code == 3
     assert "Error: " in result.output
+
+
+def test_a_stopped_stacks_database_is_not_migrated(tmp_path: Path) -> None:
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "owner-url.txt").write_text("postgresql://owner@127.0.0.1:1/eightbells")
+    result = CliRunner(env={"DATABASE_URL": None}).invoke(main, ["migrate", "--data", str(tmp_path)])
+    assert result.exit_code == 3
+    assert "No stack is running" in result.output
+
+
+def test_of_a_log_no_lines_are_none_and_fewer_are_wrong_use(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "worker.log").write_text("one\ntwo\n")
+    shown = [
+        CliRunner().invoke(main, ["logs", "--data", str(tmp_path), "-n", lines]) for lines in ("0", "1", "-1")
+    ]
+    assert [(one.exit_code, one.stdout) for one in shown] == [(0, ""), (0, "two\n"), (2, "")]
 
 
 def test_reset_leaves_a_directory_alone_that_is_not_a_stacks(tmp_path: Path) -> None:
