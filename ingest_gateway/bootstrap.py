@@ -40,7 +40,8 @@ def bootstrap(settings: GatewaySettings, keys: KeyRing, open_producer: OpenProdu
         verifier=HotVerifier(keys),
         publisher=publisher,
         admission=admission,
-        senders=SenderLimit(settings.patient_burst, settings.patient_per_minute),
+        patients=SenderLimit(settings.patient_burst, settings.patient_per_minute),
+        staff=SenderLimit(settings.staff_burst, settings.staff_per_minute),
         metrics=metrics,
         limits=Limits(
             header_timeout=settings.header_timeout,

@@ -21,7 +21,8 @@ class Gateway:
         verifier: HotVerifier,
         publisher: Publisher,
         admission: Admission,
-        senders: SenderLimit,
+        patients: SenderLimit,
+        staff: SenderLimit,
         metrics: GatewayMetrics,
         limits: Limits,
         coarse: CoarseClock,
@@ -33,7 +34,8 @@ class Gateway:
         self.verifier = verifier
         self.publisher = publisher
         self.admission = admission
-        self.senders = senders
+        self.patients = patients
+        self.staff = staff
         self.unfinished = UnfinishedLimit(limits.unfinished_bytes)
         self.metrics = metrics
         self.limits = limits
@@ -53,8 +55,9 @@ class Gateway:
         """What has to be looked at every tick, connections apart."""
         self.coarse.advance()
         self.publisher.sweep(self.limits.tick)
-        if len(self.senders) > _FORGET_ABOVE:
-            self.senders.forget_full(self.coarse.now)
+        for senders in (self.patients, self.staff):
+            if len(senders) > _FORGET_ABOVE:
+                senders.forget_full(self.coarse.now)
 
     def not_ready_because(self) -> str | None:
         """Why no load balancer should send reports here; None when it should."""

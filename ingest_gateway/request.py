@@ -197,8 +197,10 @@ def check_scope(claims: Claims, report: Report) -> None:
 
 
 def check_rate(gateway: Gateway, claims: Claims, report: Report) -> None:
-    """429: reports others send for a patient are counted apart, so that nobody uses up a patient's own."""
-    sender = report.patientId if claims.role == "patient" else f"{claims.userId} {report.patientId}"
-    wait = gateway.senders.take(sender, gateway.coarse.now)
+    """429: patients by what they send, staff by what they send for anybody; none uses up another's."""
+    if claims.role == "patient":
+        wait = gateway.patients.take(report.patientId, gateway.coarse.now)
+    else:
+        wait = gateway.staff.take(claims.userId, gateway.coarse.now)
     if wait:
         raise Refused(too_many(wait))

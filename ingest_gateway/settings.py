@@ -51,6 +51,8 @@ class GatewaySettings(BaseSettings):
     )
     patient_burst: int = Field(600, ge=1, description="Reports one patient may send at once.")
     patient_per_minute: float = Field(60, gt=0, description="Reports a minute one patient may send for ever.")
+    staff_burst: int = Field(6000, ge=1, description="Reports one member of staff may send at once.")
+    staff_per_minute: float = Field(600, gt=0, description="Reports a minute one may send for ever.")
     drain_delay: float = Field(
         1, ge=0, description="How long to go on serving after SIGTERM while load balancers notice."
     )

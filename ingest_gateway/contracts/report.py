@@ -85,6 +85,8 @@ def decode_report(body: bytes) -> Report:
         raise MalformedJson("The body is not valid JSON in UTF-8.") from None
     if not FIRST_YEAR <= report.recordedAt.year <= LAST_YEAR:
         raise WrongEnvelope(f"`recordedAt` is outside the years {FIRST_YEAR} to {LAST_YEAR}.")
+    if report.amends is not None and report.amends.lower() == report.report_id:
+        raise WrongEnvelope("`amends` names the report itself.")
     if report.timeZone not in _TIME_ZONES:
         raise WrongEnvelope("`timeZone` is not an IANA time zone.")
     if body.find(rb"\u0000") >= 0 and _holds_nul(msgspec.json.decode(body)):

@@ -239,6 +239,17 @@ async def test_one_patient_is_slowed_down_and_the_others_are_not(kafka: FakeKafk
         assert (await gateway.ask(staff)).status == 202
 
 
+async def test_a_member_of_staff_is_slowed_down_whomever_the_reports_are_for(kafka: FakeKafka) -> None:
+    async with running_gateway(kafka.open, staff_burst=5, staff_per_minute=1) as gateway:
+
+        async def send(number: int, user: str) -> int:
+            body = report(f"P-{number:06d}", onBehalfReason="x")
+            return (await gateway.ask(request(body, authorization=bearer(user, "doctor")))).status
+
+        assert [await send(number, "dr.chen") for number in range(6)] == [202] * 5 + [429]
+        assert await send(1, "dr.mueller") == 202
+
+
 async def test_too_much_in_flight_is_refused_at_once_and_again_welcome_later(kafka: FakeKafka) -> None:
     async with running_gateway(kafka.open, max_in_flight_reports=2) as gateway:
         kafka.silent = True
