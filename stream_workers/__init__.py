@@ -1,1 +1,1 @@
-"""Processes that read Kafka: reports into Postgres, and alerts to people."""
+"""Processes that read Kafka; so far one, which takes reports into Postgres."""

@@ -5,7 +5,8 @@ Every step is safe to do again: what is there already stays as it is.
 
 import contextlib
 import os
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,7 @@ import asyncpg
 import msgspec
 
 from deploy.cli.stack import down
+from deploy.cli.study_database import ROLE, study_connection
 from deploy.demo.cohort import cohort_csv
 from deploy.demo.users import create_demo_users
 from deploy.local.announce import console
@@ -42,8 +44,6 @@ MORNING: Final = "diary-am"
 EVENING: Final = "diary-pm"
 CODES_FILE: Final = "demo-codes.csv"
 
-_ROLE: Final = "eightbells_study"
-
 
 def ensure_stack(data: Path) -> tuple[Stack, bool]:
     """The stack of this directory, started where none runs; and whether it was started now.
@@ -66,20 +66,10 @@ def stop_stack(data: Path) -> None:
         down.main(["--data", str(data)], standalone_mode=False)
 
 
-@contextlib.asynccontextmanager
-async def study_database(data: Path) -> AsyncIterator[asyncpg.Connection]:
-    """A connection with the role that studies and enrolment use."""
-    connection = await asyncpg.connect(database_url(data, _ROLE), timeout=10)
-    try:
-        yield connection
-    finally:
-        await connection.close()
-
-
 async def apply_demo_study(data: Path, now: datetime) -> Study:
     """Publish the demonstration's study where it is not published yet."""
     study = read_study(STUDY_FILE)
-    async with study_database(data) as connection:
+    async with _study_database(data) as connection:
         await apply_study(connection, study, now)
     return study
 
@@ -89,7 +79,7 @@ async def ensure_demo_users(data: Path, study: Study) -> bool:
     file = secrets_dir(data) / "demo-logins.txt"
     if file.exists():
         return False
-    async with study_database(data) as connection:
+    async with _study_database(data) as connection:
         await create_demo_users(connection, study, lambda text: write_private(file, text.encode()))
     return True
 
@@ -103,7 +93,7 @@ async def enrol_demo_patients(
         file=COHORT_FILE,
         save_codes=lambda rows: _save_codes(secrets_dir(data) / CODES_FILE, rows),
     )
-    async with study_database(data) as connection:
+    async with _study_database(data) as connection:
         return await enrol(connection, study, request, now, progress)
 
 
@@ -112,9 +102,13 @@ async def assignments(
 ) -> list[Assignment]:
     """Tokens and targets: each patient's latest opened window of a visit."""
     ring = load_keys(token_keys_file(data))
-    async with study_database(data) as connection:
+    async with _study_database(data) as connection:
         lines = await mint(connection, study.study_id, patients, ring, now, visit_code)
         return [msgspec.convert(line, Assignment) for line in lines]
+
+
+def _study_database(data: Path) -> AbstractAsyncContextManager[asyncpg.Connection]:
+    return study_connection(data, database_url(data, ROLE))
 
 
 def _save_codes(file: Path, rows: Iterable[tuple[str, str, str]]) -> None:

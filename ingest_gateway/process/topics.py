@@ -94,7 +94,7 @@ async def _check_settings(admin: AIOKafkaAdminClient, spec: TopicSpec, min_insyn
     if int(actual[MIN_INSYNC_REPLICAS]) < min_insync:
         wrong.append(f"{MIN_INSYNC_REPLICAS} is {actual[MIN_INSYNC_REPLICAS]}, less than {min_insync}")
     if wrong:
-        raise UnsafeTopic(f"Topic {spec.name} is not safe for reports: {'; '.join(wrong)}.")
+        raise UnsafeTopic(f"Topic {spec.name} is not safe for reports: {'; '.join(wrong)}. Alter the topic.")
 
 
 async def _wait_until_known(admin: AIOKafkaAdminClient, names: list[str]) -> None:
