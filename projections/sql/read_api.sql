@@ -7,7 +7,7 @@ select count(*) from (select from login_failures limit 1) as one
 
 -- A token minted for a training study has no login family, so a missing one is not a revoked one.
 -- name: caller
-select u.role, p.patient_id, array(select site_id from user_sites s where s.user_id = u.user_id) as sites
+select u.role, u.permissions, p.patient_id, array(select site_id from user_sites s where s.user_id = u.user_id) as sites
 from users u
 left join patients p on p.user_id = u.user_id
 where u.user_id = $1 and u.disabled_at is null
