@@ -5,7 +5,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from projections.read_api import board, problems, receipts, sessions, visits
+from projections.read_api import board, dashboard, problems, receipts, sessions, visits
 from projections.read_api.edge import Edge
 from projections.read_api.services import Services
 
@@ -46,7 +46,14 @@ class ReadApi(FastAPI):
 def build_app(
     services: Services, cors_origin: str = "", allowed_hosts: frozenset[str] = frozenset()
 ) -> ASGIApp:
-    """The read API as one ASGI application."""
+    """The read API as one ASGI application, with the dashboard's files."""
+    api = build_api()
+    api.state.services = services
+    return Edge(api, services.metrics, cors_origin, allowed_hosts)
+
+
+def build_api() -> ReadApi:
+    """Every route; without services it answers nothing but its own OpenAPI document."""
     api = ReadApi(
         title="Eight Bells read API",
         version="1",
@@ -54,8 +61,8 @@ def build_app(
         redirect_slashes=False,
         redoc_url=None,
     )
-    api.state.services = services
     problems.install(api)
     for part in (sessions, visits, receipts, board):
         api.include_router(part.router)
-    return Edge(api, services.metrics, cors_origin, allowed_hosts)
+    dashboard.install(api)
+    return api

@@ -90,7 +90,7 @@ class Edge:
 
     def _mark(self, headers: MutableHeaders, allowed: bool) -> None:
         headers["X-Content-Type-Options"] = "nosniff"
-        headers["Content-Security-Policy"] = _CSP
+        headers.setdefault("Content-Security-Policy", _CSP)
         headers["Referrer-Policy"] = "no-referrer"
         headers.setdefault("Cache-Control", "no-store")
         if self._cors_origin:
