@@ -5,10 +5,35 @@ from typing import Any, Final
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from projections.read_api import board, dashboard, problems, receipts, sessions, visits
+from projections.read_api import (
+    board,
+    compliance,
+    dashboard,
+    instruments,
+    patient,
+    patient_reports,
+    patients,
+    problems,
+    quarantine,
+    receipts,
+    sessions,
+    visits,
+)
 from projections.read_api.edge import Edge
 from projections.read_api.services import Services
 
+_PARTS: Final = (
+    sessions,
+    visits,
+    receipts,
+    board,
+    patients,
+    patient,
+    patient_reports,
+    instruments,
+    compliance,
+    quarantine,
+)
 _PROBLEM: Final = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _MAY_FAIL: Final = {
     "400": "Malformed request",
@@ -57,12 +82,12 @@ def build_api() -> ReadApi:
     api = ReadApi(
         title="Eight Bells read API",
         version="1",
-        description="Logins, patients' visits, receipts and site boards. Every error is a problem document.",
+        description="What staff and patients read and staff decide. Every error is a problem document.",
         redirect_slashes=False,
         redoc_url=None,
     )
     problems.install(api)
-    for part in (sessions, visits, receipts, board):
+    for part in _PARTS:
         api.include_router(part.router)
     dashboard.install(api)
     return api

@@ -30,6 +30,10 @@ class Caller(msgspec.Struct, frozen=True):
         """The user's id."""
         return self.claims.userId
 
+    def within(self, site_ids: Iterable[str] | None) -> tuple[str, ...]:
+        """The caller's sites, narrowed to those a filter names; a filter never adds one."""
+        return self.sites if site_ids is None else tuple(sorted(set(self.sites) & set(site_ids)))
+
 
 async def authenticated(
     request: Request, _: Annotated[object, Depends(HTTPBearer(auto_error=False))]
@@ -84,9 +88,6 @@ def _only(*roles: Role) -> object:
     return Depends(check)
 
 
-Reader = Annotated[Caller, _only("patient", "doctor")]
-"""Who may read trial data: a patient his own, staff their sites'. An admin sees none."""
-
 Staff = Annotated[Caller, _only("doctor")]
 """Staff of sites."""
 
@@ -113,3 +114,23 @@ def permitted(permission: Permission) -> Callable[[Caller], Awaitable[Caller]]:
         return caller
 
     return check
+
+
+PatientReader = Annotated[Caller, Depends(permitted("patients.read"))]
+"""Staff who may see patients and their reports; answers and names ask for a permission of their own."""
+
+BoardReader = Annotated[Caller, Depends(permitted("board.read"))]
+"""Staff who may see counts per site."""
+
+QuarantineReader = Annotated[Caller, Depends(permitted("quarantine.read"))]
+"""Staff who may see what could not be read or placed."""
+
+
+async def _reader(caller: Annotated[Caller, _only("patient", "doctor")]) -> Caller:
+    if caller.claims.role == "doctor" and "patients.read" not in caller.permissions:
+        raise forbidden()
+    return caller
+
+
+Reader = Annotated[Caller, Depends(_reader)]
+"""Who may read trial data: a patient his own, staff who may see patients their sites'. An admin sees none."""
