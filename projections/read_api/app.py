@@ -6,6 +6,9 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from projections.read_api import (
+    adverse_events,
+    alert_handling,
+    alerts,
     board,
     compliance,
     dashboard,
@@ -33,6 +36,9 @@ _PARTS: Final = (
     instruments,
     compliance,
     quarantine,
+    alerts,
+    alert_handling,
+    adverse_events,
 )
 _PROBLEM: Final = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _MAY_FAIL: Final = {
@@ -40,6 +46,7 @@ _MAY_FAIL: Final = {
     "401": "No valid token",
     "403": "Not for the caller's role",
     "404": "Nothing there, or not for the caller",
+    "409": "Not any more, or not yet; where somebody else was first, it says who",
     "422": "Invalid parameters or body",
     "429": "Too many attempts; see Retry-After",
     "500": "An error of ours; `id` names its log line",

@@ -125,6 +125,15 @@ BoardReader = Annotated[Caller, Depends(permitted("board.read"))]
 QuarantineReader = Annotated[Caller, Depends(permitted("quarantine.read"))]
 """Staff who may see what could not be read or placed."""
 
+AlertAcknowledger = Annotated[Caller, Depends(permitted("alerts.acknowledge"))]
+"""Staff who may acknowledge alerts."""
+
+AlertAssessor = Annotated[Caller, Depends(permitted("alerts.assess"))]
+"""Doctors who may assess and close alerts."""
+
+AdverseEventReporter = Annotated[Caller, Depends(permitted("adverse_events.report"))]
+"""Doctors who may report adverse events."""
+
 
 async def _reader(caller: Annotated[Caller, _only("patient", "doctor")]) -> Caller:
     if caller.claims.role == "doctor" and "patients.read" not in caller.permissions:

@@ -111,7 +111,7 @@ def _texts(values: Json) -> list[str]:
 
 
 def _event(alert: dict[str, Any]) -> Event:
-    """``alert.raised``; its data is what the read API shows of a new alert, without text and answer."""
+    """``alert.raised``; its data is what the read API shows of a new alert, without words and answer."""
     delay = alert["received_at"] - alert["recorded_at"]
     return {
         "id": f"{alert['alert_id']}-alert.raised",
@@ -144,7 +144,6 @@ def _event(alert: dict[str, Any]) -> Event:
             "assessment": None,
             "assessedAt": None,
             "assessedBy": None,
-            "outcome": None,
             "closedAt": None,
             "closedBy": None,
             "adverseEventId": None,

@@ -79,9 +79,10 @@ class Ward:
         for code, opens, closes in (("open", 180, 180), ("late", 300, -10)):
             slot = await self.owner.fetchval(
                 "insert into slots (study_id, schedule_version, visit_code, visit_name, planned_date,"
-                " time_zone, opens_at, closes_at, late_until, required, optional) select 'EB-TEST', '1', $1, '{}',"
-                " current_date, 'Asia/Shanghai', now() - make_interval(mins => $2),"
-                " now() + make_interval(mins => $3), now() + make_interval(mins => $3 + 60), '{diary}', '{}'"
+                " time_zone, opens_at, closes_at, late_until, required, optional)"
+                " select 'EB-TEST', '1', $1, '{}', current_date, 'Asia/Shanghai',"
+                " now() - make_interval(mins => $2), now() + make_interval(mins => $3),"
+                " now() + make_interval(mins => $3 + 60), '{diary}', '{}'"
                 " returning slot_id",
                 code, opens, closes,
             )  # fmt: skip
