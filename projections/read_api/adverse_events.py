@@ -28,9 +28,10 @@ _FATAL: Final = 5
 
 def _date(value: object) -> date:
     """A date, and no time, number or week."""
-    if not isinstance(value, str) or len(value) != len("2026-11-22"):
+    day = date.fromisoformat(value) if isinstance(value, str) else None
+    if day is None or day.isoformat() != value:
         raise ValueError("not a date")
-    return date.fromisoformat(value)
+    return day
 
 
 Day = Annotated[date, BeforeValidator(_date), WithJsonSchema({"type": "string", "format": "date"})]

@@ -19,18 +19,22 @@ class Topics(msgspec.Struct, frozen=True):
 
 _ALERT_TYPES: Final = "alert."
 _SEAL_PARTITION: Final = 0
+_NOBODYS_PARTITION: Final = 0
 
 Header = tuple[str, bytes]
 
 
 class Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An event as the outbox holds it and other systems get it: ids, never answers."""
+    """An event as the outbox holds it and other systems get it: ids, never answers.
+
+    Study, site and patient are null together: of a record in quarantine that is no patient's of ours.
+    """
 
     id: str
     type: str
-    studyId: str
-    siteId: str
-    patientId: str
+    studyId: str | None
+    siteId: str | None
+    patientId: str | None
     at: str
     data: msgspec.Raw
 
@@ -49,7 +53,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
     topic: str
     partition: int
-    key: bytes
+    key: bytes | None
     value: bytes
     headers: list[Header]
 
@@ -67,9 +71,11 @@ def event_records(events: str, topics: Topics, partition_of: Callable[[str], int
         topics: their names.
         partition_of: a patient's partition of the events' and the alerts' topic.
     """
-    encode = _encoder.encode
     for event in _events.decode(events):
-        partition, key, value = partition_of(event.patientId), event.patientId.encode(), encode(event)
+        partition, key = _NOBODYS_PARTITION, None
+        if event.patientId is not None:
+            partition, key = partition_of(event.patientId), event.patientId.encode()
+        value = _encoder.encode(event)
         headers = [
             *_common_headers(event.type, event.studyId),
             ("ce_id", event.id.encode()),
@@ -81,13 +87,13 @@ def event_records(events: str, topics: Topics, partition_of: Callable[[str], int
 
 
 @functools.lru_cache(maxsize=1024)
-def _common_headers(event_type: str, study_id: str) -> tuple[Header, ...]:
+def _common_headers(event_type: str, study_id: str | None) -> tuple[Header, ...]:
     """What all events of a type and a study share. The patient, CloudEvents' subject, is the record's key."""
     return (
         ("ce_specversion", b"1.0"),
         ("content-type", b"application/json"),
         ("ce_type", event_type.encode()),
-        ("ce_source", b"/studies/" + study_id.encode()),
+        ("ce_source", f"/studies/{study_id}".encode() if study_id is not None else b"/studies"),
     )
 
 
