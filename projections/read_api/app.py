@@ -5,6 +5,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from projections.live.hub import Hub
 from projections.read_api import (
     adverse_events,
     alert_handling,
@@ -13,6 +14,7 @@ from projections.read_api import (
     compliance,
     dashboard,
     instruments,
+    live,
     patient,
     patient_reports,
     patients,
@@ -39,6 +41,7 @@ _PARTS: Final = (
     alerts,
     alert_handling,
     adverse_events,
+    live,
 )
 _PROBLEM: Final = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _MAY_FAIL: Final = {
@@ -76,11 +79,15 @@ class ReadApi(FastAPI):
 
 
 def build_app(
-    services: Services, cors_origin: str = "", allowed_hosts: frozenset[str] = frozenset()
+    services: Services,
+    cors_origin: str = "",
+    allowed_hosts: frozenset[str] = frozenset(),
+    push: live.Live | None = None,
 ) -> ASGIApp:
-    """The read API as one ASGI application, with the dashboard's files."""
+    """The read API as one ASGI application, with the dashboard's files; without ``push`` sockets wait."""
     api = build_api()
     api.state.services = services
+    api.state.live = push or live.Live(services, Hub(services.metrics.live))
     return Edge(api, services.metrics, cors_origin, allowed_hosts)
 
 

@@ -8,7 +8,7 @@ import asyncpg
 
 from projections.sql import queries
 
-_FILES: Final = ("read_api", "reading", "alerts")
+_FILES: Final = ("read_api", "reading", "alerts", "live")
 _ACQUIRE_S: Final = 2.0
 _CONNECT_S: Final = 3.0
 RETRIABLE: Final = frozenset({"08", "25", "40", "53", "55", "57", "58"})

@@ -36,7 +36,11 @@ class Edge:
         self._allowed_hosts = allowed_hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request; lifespan events pass through."""
+        """Serve one request; lifespan events pass through, and so do sockets with headers in order."""
+        if scope["type"] == "websocket" and self._refusal(scope, Headers(scope=scope)):
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

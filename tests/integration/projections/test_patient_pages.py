@@ -141,7 +141,10 @@ async def test_a_foreign_patient_looks_the_same_as_one_that_does_not_exist(world
 async def test_pages_follow_each_other_and_a_cursor_is_good_for_its_own_list_only(world: World) -> None:
     for number in range(10, 17):
         await world.add_patient(f"P-{number}")
-    headers, seen, cursor = world.doctor(), [], None
+    headers = world.doctor()
+    seen: list[str] = []
+    last: str | None = None
+    cursor: str | None = None
     for _ in range(10):
         params = {"limit": "3"} | ({"cursor": cursor} if cursor else {})
         body = (await world.client.get("/api/v1/patients", headers=headers, params=params)).json()

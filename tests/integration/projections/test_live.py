@@ -1,0 +1,396 @@
+"""Live push over real sockets: who hears what, once each, and when a socket is closed."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from datetime import timedelta
+
+import asyncpg
+import pytest
+from msgspec.structs import replace
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from tests.conftest import Database
+from tests.integration.projections.conftest import NOW, World, bearer
+from tests.integration.projections.sockets import Push, Reader, event, hello, pushing
+
+BOTH = ("S-01", "S-02")
+
+
+@pytest.fixture
+async def push(world: World, database: Database) -> AsyncIterator[Push]:
+    async with pushing(world, database) as made:
+        yield made
+
+
+async def closed(reader: Reader) -> int:
+    """The code the server closes with."""
+    with pytest.raises(ConnectionClosed) as caught:
+        await reader.until("nothing is ever called that")
+    assert caught.value.rcvd is not None
+    return caught.value.rcvd.code
+
+
+async def refused(push: Push, first: str | bytes | None, url: str = "", **options: object) -> int:
+    """The code with which a connection is closed that sends this first."""
+    async with connect(url or push.url, **options) as socket:  # type: ignore[arg-type]
+        if first is not None:
+            with suppress(ConnectionClosed):  # refused before it was said
+                await socket.send(first)
+        return await closed(Reader(socket))
+
+
+# What is heard --------------------------------------------------------------------------------------------
+
+
+async def test_an_event_reaches_its_sites_readers_and_the_cursor_moves_for_everybody(push: Push) -> None:
+    mine, both = push.world.doctor(), push.world.doctor("coord.all", BOTH)
+    async with push.reader(mine) as one, push.reader(both) as two:
+        assert one.frames[0]["events"] == []
+        await push.write([event(1)], [event(2, "S-02")])
+        await two.until("e-2")
+        await one.until("e-1")
+        while one.cursor != two.cursor:
+            await one.frame()  # the heartbeat: nothing for this reader, but its cursor covers it
+        assert one.ids() == ["e-1"]
+        assert two.ids() == ["e-1", "e-2"]
+        assert one.events()[0] == event(1)
+
+
+async def test_nothing_of_another_site_is_in_any_frame(push: Push) -> None:
+    async with (
+        push.reader(push.world.doctor()) as mine,
+        push.reader(push.world.doctor("coord.all", BOTH)) as all_,
+    ):
+        for number in range(30):
+            await push.write([event(number, "S-02" if number % 3 else "S-01")])
+        await all_.until("e-29")
+        await mine.until("e-27")
+        assert "S-02" not in json.dumps(mine.frames)
+        assert mine.ids() == [f"e-{number}" for number in range(0, 30, 3)]
+    async with push.reader(push.world.doctor("coord.all", BOTH), sites=["S-02"]) as narrowed:
+        await push.write([event(100), event(101, "S-02")])
+        await narrowed.until("e-101")
+        assert narrowed.ids() == ["e-101"]
+
+
+async def test_quarantines_and_counters_ask_for_their_permissions(push: Push) -> None:
+    slot = await push.world.add_slot(NOW)
+    events = [
+        event(1, kind="report.quarantined"), event(2, kind="visit.completed", slotId=slot), event(3),
+    ]  # fmt: skip
+    await push.world.owner.execute(
+        "insert into slot_counts (site_id, slot_id, shard, on_time) values ('S-01', $1, 0, 1)", slot
+    )
+    everything, little = push.world.doctor(), push.world.doctor(permissions=("patients.read",))
+    async with push.reader(everything) as one, push.reader(little) as two:
+        await push.write(events)
+        await one.until("e-3")
+        await two.until("e-3")
+        kinds = ["report.quarantined", "visit.completed", "alert.raised", "board.counters"]
+        assert [each["type"] for each in one.events()] == kinds
+        assert two.ids() == ["e-2", "e-3"]
+
+
+async def test_counters_are_sums_of_all_shards_once_per_frame(push: Push) -> None:
+    slot = await push.world.add_slot(NOW)
+    for shard, counts in ((-1, (0, 0, 0)), (0, (3, 1, 2)), (7, (2, 0, 1))):
+        await push.world.owner.execute(
+            "insert into slot_counts (site_id, slot_id, shard, on_time, late, partial)"
+            " values ('S-01', $1, $2, $3, $4, $5)",
+            slot, shard, *counts,
+        )  # fmt: skip
+    async with push.reader(push.world.doctor()) as reader:
+        await push.write([event(n, kind="visit.completed", slotId=slot) for n in range(5)])
+        await reader.until("e-4")
+        [counters] = reader.events("board.counters")
+        assert counters["siteId"] == "S-01"
+        assert counters["data"] == {"slotId": slot, "completed": 6, "late": 1, "partial": 3}
+        cursor = reader.cursor
+    async with push.reader(push.world.doctor(), cursor) as again:
+        assert again.ids() == []
+    async with push.reader(push.world.doctor(), cursor.rpartition(".")[0] + ".0") as again:
+        assert len(again.ids("visit.completed")) == 5
+        assert again.events("board.counters") == [counters]
+
+
+async def test_a_frame_is_encoded_once_per_scope_however_many_sockets(push: Push) -> None:
+    def encoded() -> float:
+        counter = push.live.services.metrics.live.encoded
+        [metric] = counter.collect()
+        return next(sample.value for sample in metric.samples if sample.name.endswith("_total"))
+
+    mine, both = push.world.doctor(), push.world.doctor("coord.all", BOTH)
+    async with asyncio.TaskGroup() as group, asyncio.timeout(20):
+        ready: asyncio.Queue[None] = asyncio.Queue()
+        go = asyncio.Event()
+
+        async def listen(headers: dict[str, str]) -> None:
+            async with push.reader(headers) as reader:
+                ready.put_nowait(None)
+                await reader.until("e-1")
+            await go.wait()
+
+        tasks = [group.create_task(listen(headers)) for headers in [mine] * 20 + [both] * 10]
+        for _ in tasks:
+            await ready.get()
+        push.live.hub.heartbeat = lambda as_of: None  # type: ignore[method-assign]
+        before = encoded()
+        await push.write([event(1)])
+        go.set()
+        await asyncio.wait(tasks)
+        assert encoded() - before == 2
+
+
+# Coming back ----------------------------------------------------------------------------------------------
+
+
+async def test_whoever_comes_back_with_a_cursor_misses_nothing_and_gets_nothing_twice(push: Push) -> None:
+    seen: list[str] = []
+    cursor: str | None = None
+    number = 0
+    for _ in range(6):
+        async with push.reader(push.world.doctor(), cursor) as reader:
+            for _ in range(4):
+                await push.write([event(number), event(number + 1)], [event(number + 2, "S-02")])
+                number += 3
+            while len(reader.ids()) < 3:
+                await reader.frame()
+            seen += reader.ids()
+            cursor = reader.cursor
+            reader.socket.transport.abort()  # not even a close
+        await push.write([event(number)])
+        number += 1
+    async with push.reader(push.world.doctor(), cursor) as reader:
+        await push.write([event(10_000)])
+        await reader.until("e-10000")
+        seen += reader.ids()
+    written = await push.world.owner.fetch(
+        "select e ->> 'id' from outbox, jsonb_array_elements(events) e where e ->> 'siteId' = 'S-01'"
+    )
+    assert sorted(seen) == sorted(row[0] for row in written)
+    assert len(seen) == len(set(seen))
+
+
+async def test_a_killed_listening_connection_is_not_noticed(push: Push) -> None:
+    async with push.reader(push.world.doctor()) as reader:
+        for number in range(12):
+            if number % 4 == 1:
+                await push.kill_feed()
+            await push.write([event(number)])
+            await asyncio.sleep(0.12 if number % 2 else 0)
+            if number % 4 == 3:
+                await reader.until(f"e-{number}")
+        assert reader.ids() == [f"e-{number}" for number in range(12)]
+        assert not any("resync" in frame for frame in reader.frames)
+
+
+async def test_what_memory_no_longer_holds_is_replayed_from_the_outbox(push: Push) -> None:
+    slot = await push.world.add_slot(NOW)
+    async with push.reader(push.world.doctor()) as reader:
+        cursor = reader.cursor
+        for number in range(0, 120, 2):
+            kind = {"kind": "visit.completed", "slotId": slot} if number == 0 else {}
+            await push.write([event(number, **kind), event(number + 1, "S-02")])  # type: ignore[arg-type]
+        await reader.until("e-118")
+    assert push.live.hub.since > 0
+    async with push.reader(push.world.doctor(), cursor) as again:
+        assert [each for each in again.ids() if each.startswith("e-")] == reader.ids("visit.completed") + [
+            f"e-{number}" for number in range(2, 120, 2)
+        ]
+        assert "S-02" not in json.dumps(again.frames)
+        await push.write([event(500)])
+        await again.until("e-500")
+
+
+async def test_a_cursor_of_another_history_or_too_far_back_gets_a_resync(push: Push) -> None:
+    await push.write([event(1)])
+    async with push.reader(push.world.doctor()) as reader:
+        epoch = reader.cursor.rpartition(".")[0]
+    for cursor in (f"{epoch}.999", "0000.1", "", "nonsense", f"{epoch}.-1", f"{epoch}." + "9" * 30, "1.2.3"):
+        async with push.reader(push.world.doctor(), cursor) as reader:
+            assert reader.frames == [{"resync": True, "cursor": f"{epoch}.1"}], cursor
+    push.live.replays._most_events = 3
+    await push.write(*([event(number)] for number in range(100)))
+    async with push.reader(push.world.doctor()) as reader:
+        await push.write([event(200)])
+        await reader.until("e-200")
+    async with push.reader(push.world.doctor(), f"{epoch}.1") as reader:
+        assert reader.frames[0]["resync"] is True
+
+
+async def test_a_new_epoch_tells_everybody_to_begin_again(push: Push) -> None:
+    async with push.reader(push.world.doctor()) as reader:
+        await push.write([event(1)])
+        await reader.until("e-1")
+        old = reader.cursor
+        await push.new_epoch()
+        while not (frame := await reader.frame()).get("resync"):
+            pass
+        assert frame["cursor"].rpartition(".")[0] != old.rpartition(".")[0]
+        await push.write([event(2)])
+        await reader.until("e-2")
+
+
+async def test_a_slow_reader_is_closed_as_such_and_resumes_by_its_cursor(
+    world: World, database: Database
+) -> None:
+    async with pushing(world, database, most_frames=4) as push:
+        async with connect(push.url, max_size=None, max_queue=1) as socket:
+            await socket.send(hello(world.doctor()))
+            slow = Reader(socket)
+            await slow.frame()
+            async with push.reader(world.doctor()) as quick:
+                number = 0
+                while push.live.sockets and len(push.live.sockets) > 1:
+                    await push.write([event(number, text="x" * 1_000_000)])
+                    await quick.until(f"e-{number}")
+                    number += 1
+                    assert number < 60
+                assert quick.ids() == [f"e-{each}" for each in range(number)]
+            assert await closed(slow) == 1013
+        assert slow.ids() == [f"e-{each}" for each in range(len(slow.ids()))]
+        async with push.reader(world.doctor(), slow.cursor) as again:
+            await again.until(f"e-{number - 1}")
+            assert slow.ids() + again.ids() == quick.ids()
+
+
+# Who may listen -------------------------------------------------------------------------------------------
+
+
+async def test_a_first_message_without_a_good_token_is_closed_with_4401(
+    push: Push, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = push.world
+    good = json.loads(hello(world.doctor()))["token"]
+    old = world.sign(world.claims("dr.chen", "doctor"), iat=1, exp=2)
+    gone = world.doctor("nobody")
+    firsts = (
+        "", "{", "[]", "null", '"x"', b"\xff", json.dumps({"token": 1}), json.dumps({"cursor": None}),
+        json.dumps({"token": good[:-3]}), json.dumps({"token": good, "cursor": 5}), good,
+        "[" * 5_000, hello(old), hello(gone),
+    )  # fmt: skip
+    for first in firsts:
+        assert await refused(push, first) == 4401, first
+    assert await refused(push, b'{"token": "' + good.encode() + b'"}') == 4401  # not a text frame
+    assert await refused(push, "x" * 20_000) == 1009
+    monkeypatch.setattr("projections.read_api.live.HELLO_S", 0.2)
+    assert await refused(push, None) == 4401
+    assert push.live.sockets == set()
+
+
+async def test_a_token_in_the_url_is_refused_even_with_a_good_one_in_the_message(push: Push) -> None:
+    first = hello(push.world.doctor())
+    token = json.loads(first)["token"]
+    for query in (f"?token={token}", f"?access_token={token}", "?x=1"):
+        assert await refused(push, first, push.url + query) == 4401
+
+
+async def test_foreign_origins_are_closed_with_1008_and_programs_may_connect(push: Push) -> None:
+    first = hello(push.world.doctor())
+    foreign = (
+        "https://evil.example.org", "null", "https://dashboard.example.org.evil.org", "file://",
+        f"http://127.0.0.1:{push.port + 1}", f"ftp://127.0.0.1:{push.port}", "",
+    )  # fmt: skip
+    for origin in foreign:
+        assert await refused(push, first, additional_headers={"Origin": origin}) == 1008, origin
+    for own in ("https://dashboard.example.org", f"http://127.0.0.1:{push.port}", None):
+        headers = {"Origin": own} if own else {}
+        async with connect(push.url, additional_headers=headers) as socket:
+            await socket.send(first)
+            assert (await Reader(socket).frame())["events"] == []
+
+
+async def test_patients_admins_and_readers_of_foreign_sites_are_closed_with_1008(push: Push) -> None:
+    world = push.world
+    for headers in (
+        world.patient("P-1"),
+        world.admin(),
+        world.doctor(sites=()),
+        world.doctor(permissions=()),
+    ):
+        assert await refused(push, hello(headers)) == 1008
+    for sites in (["S-02"], ["S-01", "S-02"], ["S-99"], []):
+        assert await refused(push, hello(world.doctor(), sites=sites)) == 1008
+    assert await refused(push, hello(world.doctor(sites=("S-02",)))) == 1008  # claimed, not granted
+
+
+async def test_a_token_that_expires_or_a_login_that_ends_closes_the_socket(push: Push) -> None:
+    world = push.world
+    claims = world.claims("dr.chen", "doctor")
+    short = world.sign(claims, sites=("S-01",), permissions=("patients.read",), exp=claims.iat + 60)
+    async with push.reader(short) as expiring, push.reader(world.doctor()) as staying:
+        await push.live.check()
+        world.clock.advance(seconds=61)
+        await push.live.check()
+        assert await closed(expiring) == 4401
+        await push.write([event(1)])
+        await staying.until("e-1")
+    leaving = replace(world.claims("dr.chen", "doctor"), sites=("S-01",), permissions=("patients.read",))
+    headers = world.sign(leaving)
+    async with push.reader(headers) as out, push.reader(world.doctor()) as disabled:
+        assert (await world.client.post("/logout", headers=headers)).status_code == 204
+        await push.live.check()
+        assert await closed(out) == 4401
+        await world.owner.execute("update users set disabled_at = $1 where user_id = 'dr.chen'", NOW)
+        await push.live.check()
+        assert await closed(disabled) == 4401
+    assert await refused(push, hello(headers)) == 4401
+
+
+async def test_a_scope_that_changes_takes_effect_while_connected(push: Push) -> None:
+    world = push.world
+    async with push.reader(world.doctor("coord.all", BOTH)) as reader:
+        await world.owner.execute("delete from user_sites where user_id = 'coord.all' and site_id = 'S-02'")
+        await push.live.check()
+        while not (await reader.frame()).get("resync"):
+            pass
+        since = len(reader.frames)
+        await push.write([event(1, "S-02"), event(2)])
+        await reader.until("e-2")
+        assert "S-02" not in json.dumps(reader.frames[since:])
+        await world.owner.execute("insert into user_sites values ('coord.all', 'S-02')")
+        await push.live.check()
+        while not (await reader.frame()).get("resync"):
+            pass
+        await push.write([event(3, "S-02")])
+        await reader.until("e-3")
+        await world.owner.execute("delete from user_sites where user_id = 'coord.all'")
+        await push.live.check()
+        assert await closed(reader) == 1008
+
+
+async def test_a_reader_that_talks_on_is_closed(push: Push) -> None:
+    async with push.reader(push.world.doctor()) as reader:
+        for _ in range(100):
+            await reader.socket.send("hello?")
+        assert await closed(reader) == 1008
+
+
+async def test_one_connection_listens_whatever_the_number_of_sockets(push: Push) -> None:
+    async def listening(owner: asyncpg.Connection) -> int:
+        count: int = await owner.fetchval(
+            "select count(*) from pg_stat_activity where application_name = 'eightbells live'"
+            " and datname = current_database()"
+        )
+        return count
+
+    async with push.reader(push.world.doctor()), push.reader(push.world.doctor()):
+        assert await listening(push.world.owner) == 1
+
+
+async def test_plain_http_on_the_path_is_a_404_and_other_paths_have_no_sockets(push: Push) -> None:
+    answer = await push.world.client.get("/api/v1/live", headers=bearer("x"))
+    assert answer.status_code == 404
+    with pytest.raises(Exception, match="403"):
+        await refused(push, None, push.url + "/other")
+
+
+async def test_heartbeats_come_without_events(push: Push) -> None:
+    async with push.reader(push.world.doctor()) as reader:
+        await push.world.owner.execute("update offsets set seen_until = $1", NOW - timedelta(seconds=5))
+        frame = await reader.frame()
+        assert frame["events"] == []
+        assert frame["cursor"] == reader.frames[0]["cursor"]
