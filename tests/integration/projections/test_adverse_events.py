@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
 from uuid import uuid4
 
 import asyncpg
@@ -28,7 +29,13 @@ async def desk(world: World) -> Desk:
 
 
 async def report(desk: Desk, headers: dict[str, str] | None = None, **changes: object) -> httpx.Response:
-    body = {name: value for name, value in (EVENT | changes).items() if value is not None}
+    return await changed(desk, changes, headers)
+
+
+async def changed(
+    desk: Desk, changes: Mapping[str, object], headers: dict[str, str] | None = None
+) -> httpx.Response:
+    body = {name: value for name, value in {**EVENT, **changes}.items() if value is not None}
     return await desk.world.client.post(ADVERSE_EVENTS, headers=headers or desk.world.doctor(), json=body)
 
 
@@ -99,7 +106,7 @@ async def test_patients_and_alerts_out_of_scope_look_as_if_they_did_not_exist(de
         {"alertId": "no-id"},
         {"patientId": "P-2", "alertId": own_alert},
     ):
-        answer = await report(desk, **changes)
+        answer = await changed(desk, changes)
         assert answer.status_code == 404
         assert answer.content == unknown.content
     everywhere = desk.world.doctor("coord.all", BOTH)
@@ -148,7 +155,7 @@ async def test_only_those_permitted_report(desk: Desk) -> None:
     ids=str,
 )
 async def test_a_wrong_report_is_refused_and_changes_nothing(desk: Desk, changes: dict[str, object]) -> None:
-    answer = await report(desk, **changes)
+    answer = await changed(desk, changes)
     assert answer.status_code == 422, answer.text
     assert "Traceback" not in answer.text
     assert await listed(desk) == []
