@@ -7,8 +7,10 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
+import pytest
 import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from ingest_gateway.process.admin import QuietServer
 from projections.live.feed import Feed
@@ -143,3 +145,20 @@ async def pushing(world: World, database: Database, most_frames: int = 64) -> As
         with suppress(asyncio.CancelledError):
             await following
         await relay.close()
+
+
+async def closed(reader: Reader) -> int:
+    """The code the server closes with."""
+    with pytest.raises(ConnectionClosed) as caught:
+        await reader.until("nothing is ever called that")
+    assert caught.value.rcvd is not None
+    return caught.value.rcvd.code
+
+
+async def refused(push: Push, first: str | bytes | None, url: str = "", **options: object) -> int:
+    """The code with which a connection is closed that sends this first."""
+    async with connect(url or push.url, **options) as socket:  # type: ignore[arg-type]
+        if first is not None:
+            with suppress(ConnectionClosed):  # refused before it was said
+                await socket.send(first)
+        return await closed(Reader(socket))
