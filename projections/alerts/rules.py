@@ -37,12 +37,8 @@ class Rule(msgspec.Struct, frozen=True):
     text: dict[str, str] | None = None
 
 
-class _Prepared(msgspec.Struct, frozen=True):
-    rule: Rule
-    item: str
-    types: frozenset[type]
-    compare: Callable[[Any, Any], bool]
-    value: Any
+_Prepared = tuple[str, frozenset[type], Callable[[Any, Any], bool], Any, Rule]
+"""Item, types it compares with, comparison, value: a plain tuple, for every report is held against each."""
 
 
 class Rules:
@@ -51,9 +47,8 @@ class Rules:
     __slots__ = ("_prepared",)
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        self._prepared = tuple(
-            _Prepared(rule, rule.item, _types(rule.value), _COMPARE[rule.comparison], rule.value)
-            for rule in rules
+        self._prepared: tuple[_Prepared, ...] = tuple(
+            (rule.item, _types(rule.value), _COMPARE[rule.comparison], rule.value, rule) for rule in rules
         )
 
     def met(self, answers: Mapping[str, Answer]) -> tuple[Rule, ...]:
@@ -64,10 +59,10 @@ class Rules:
         item's range is compared like any other: a temperature of 99 is worth a look.
         """
         met: tuple[Rule, ...] = ()
-        for one in self._prepared:
-            answer = answers.get(one.item)
-            if type(answer) in one.types and one.compare(answer, one.value):
-                met = (*met, one.rule)
+        for item, types, compare, value, rule in self._prepared:
+            answer = answers.get(item)
+            if type(answer) in types and compare(answer, value):
+                met = (*met, rule)
         return met
 
 

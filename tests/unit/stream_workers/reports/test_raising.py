@@ -1,4 +1,4 @@
-"""Which entries raise alerts: those of enrolled patients, whatever becomes of the report; without a server."""
+"""Which entries raise alerts: those of enrolled patients, whatever becomes of the report."""
 
 from datetime import UTC, datetime, timedelta
 
