@@ -4,18 +4,30 @@
 -- Alerts --------------------------------------------------------------------------------------------------
 
 -- Newest first: $1 sites, $2 states, $3 levels, $4 patient, $5 and $6 the last row's key, $7 limit; null: any.
+-- One of the two branches runs, so that a plan made once suits both: along the time, or along the patient.
 -- name: alerts
 select a.*, e.adverse_event_id, k.username as acknowledged_name, s.username as assessed_name,
     c.username as closed_name
 from (
-    select * from alerts
-    where site_id = any($1::text[])
-        and ($2::text[] is null or state = any($2))
-        and ($3::text[] is null or level = any($3))
-        and ($4::text is null or patient_id = $4)
-        and ($5::timestamptz is null or (raised_at, alert_id) < ($5, $6::uuid))
-    order by raised_at desc, alert_id desc
-    limit $7
+    (
+        select * from alerts
+        where $4::text is null and site_id = any($1::text[])
+            and ($2::text[] is null or state = any($2))
+            and ($3::text[] is null or level = any($3))
+            and ($5::timestamptz is null or (raised_at, alert_id) < ($5, $6::uuid))
+        order by raised_at desc, alert_id desc
+        limit $7
+    )
+    union all
+    (
+        select * from alerts
+        where patient_id = $4 and site_id = any($1)
+            and ($2 is null or state = any($2))
+            and ($3 is null or level = any($3))
+            and ($5 is null or (raised_at, alert_id) < ($5, $6))
+        order by raised_at desc, alert_id desc
+        limit $7
+    )
 ) a
 left join adverse_events e using (alert_id)
 left join users k on k.user_id = a.acknowledged_by
