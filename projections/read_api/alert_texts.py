@@ -66,7 +66,9 @@ def alert_text(definition: Definition, rule_id: str, languages: Sequence[str]) -
     item = next((one for one in definition.items if one.id == rule.item), _Item(rule.item))
     named = choose(item.text, languages) or item.id
     value = _value(rule, item, languages)
-    return f"{named} {_SIGNS[rule.comparison]} {value}{f' {item.unit}' if item.unit else ''}"
+    unit = f" {item.unit}" if item.unit else ""
+    joint = " " if named[-1].isalnum() else " · "  # after a question mark or a bracket
+    return f"{named}{joint}{_SIGNS[rule.comparison]} {value}{unit}"
 
 
 def _value(rule: Rule, item: _Item, languages: Sequence[str]) -> str:

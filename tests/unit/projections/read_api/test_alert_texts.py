@@ -19,6 +19,7 @@ ITEMS = [
         "text": {"zh": "心情", "en": "Mood"},
         "choices": [{"value": 0, "text": {"zh": "坏", "en": "bad"}}],
     },
+    {"id": "hot", "text": {"zh": "体温多少？", "en": "How hot? (in °C)"}},
     {"id": "dull"},
 ]
 
@@ -40,6 +41,7 @@ def text(rule: Rule, *languages: str) -> str:
         (Rule("r", "slept", "!=", True, "routine"), "睡着了 ≠ 是", "Slept ≠ yes"),
         (Rule("r", "mood", "==", 0, "routine"), "心情 = 坏", "Mood = bad"),
         (Rule("r", "mood", "<=", 1, "routine"), "心情 ≤ 1", "Mood ≤ 1"),
+        (Rule("r", "hot", ">", 38, "urgent"), "体温多少？ · > 38", "How hot? (in °C) · > 38"),
         (Rule("r", "dull", "==", "x", "routine"), "dull = x", "dull = x"),
         (Rule("r", "pain", ">=", 9, "routine", {"zh": "很痛", "en": "Severe pain"}), "很痛", "Severe pain"),
     ],
