@@ -9,7 +9,7 @@ import base64
 import os
 import time
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 
@@ -26,9 +26,9 @@ class NotConnected(RuntimeError):
 class EventData(msgspec.Struct, frozen=True, gc=False):
     """What is looked at of an event's data."""
 
+    alertId: str | None = None
     receivedAt: str | None = None
     completed: int | None = None
-    slotId: int | None = None
 
 
 class HeardEvent(msgspec.Struct, frozen=True, gc=False):
@@ -62,14 +62,13 @@ class Reader(asyncio.Protocol):
         self._buffer = bytearray()
         self._upgraded = False
         self._frames = msgspec.json.Decoder(Frame)
-        self._transport: asyncio.WriteTransport | None = None
+        self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ask for a socket."""
-        assert isinstance(transport, asyncio.WriteTransport)  # noqa: S101 - narrows the type
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but its class
         key = base64.b64encode(os.urandom(16)).decode()
-        transport.write(
+        self._transport.write(
             f"GET /api/v1/live HTTP/1.1\r\nHost: {self.host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
             f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n".encode()
         )

@@ -9,6 +9,9 @@ it, also those that held nothing for the reader, so whoever comes back with the 
 event exactly once. A cursor of another epoch, from the future, or too far back gets
 ``{"resync": true, "cursor": ...}``: read everything again, then go on from there.
 
+Events are the outbox's, but for ``board.counters``, which is made here. ``visit.overdue`` will come through
+the outbox like the others once something runs the clinical clock; until then a reader goes by its own.
+
 ``asOf`` is how fresh the counters are (see projections.read_api.freshness). Counters are absolute sums per
 site and window, so a reader may lose any of them but the last.
 """

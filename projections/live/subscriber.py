@@ -47,6 +47,11 @@ class Subscriber:
         """Whether nothing more is taken."""
         return self._code is not None
 
+    @property
+    def waiting(self) -> int:
+        """How many frames are queued."""
+        return len(self._frames)
+
     def offer(self, frame: str) -> bool:
         """Queue a frame; False where the queue was full and the socket is to be closed as too slow."""
         if self._code is not None:
