@@ -126,6 +126,7 @@ const en: Messages = {
     behindHint: 'Reports are safe, but the numbers are older than usual.',
     disconnected: 'Live connection lost.',
     silent: '{site}: no report yet',
+    silentSites: '{n} sites: no report yet',
     silentHint: '{window} has been open for {time}; {n} expected.',
     closing: '{site}: {percent} in, closes in {time}',
     closingHint: '{window}; {n} still missing.',

@@ -118,6 +118,7 @@ const zh = {
     behindHint: '报告均已安全保存，但数字比平时旧。',
     disconnected: '实时连接已中断。',
     silent: '{site}：尚无报告',
+    silentSites: '{n} 个中心：尚无报告',
     silentHint: '{window} 已开放 {time}，应填 {n} 份。',
     closing: '{site}：完成 {percent}，{time} 后截止',
     closingHint: '{window}，还差 {n} 份。',

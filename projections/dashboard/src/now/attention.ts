@@ -6,6 +6,7 @@ export interface Concern {
   kind: 'behind' | 'disconnected' | 'silent' | 'closing' | 'quarantined'
   level: 'critical' | 'urgent' | 'routine'
   window?: BoardWindow
+  sites?: number
   seconds?: number
   count?: number
 }
@@ -33,8 +34,11 @@ export function concerns(
   const silent = open.filter((window) => !closing.includes(window) && isSilent(window, now))
   for (const window of closing.sort((a, b) => missing(b) - missing(a)))
     found.push({ kind: 'closing', level: 'urgent', window, seconds: (Date.parse(window.closesAt) - now) / 1000, count: missing(window) })
-  for (const window of silent.sort((a, b) => b.expected - a.expected))
-    found.push({ kind: 'silent', level: 'urgent', window, seconds: (now - Date.parse(window.opensAt)) / 1000, count: window.expected })
+  for (const same of byVisit(silent)) {
+    const [window] = same
+    const count = same.reduce((all, one) => all + one.expected, 0)
+    found.push({ kind: 'silent', level: 'urgent', window, sites: same.length, seconds: (now - Date.parse(window.opensAt)) / 1000, count })
+  }
   if (quarantined) found.push({ kind: 'quarantined', level: 'routine', count: quarantined })
   return found
 }
@@ -48,6 +52,18 @@ function isSilent(window: BoardWindow, now: number): boolean {
   const opens = Date.parse(window.opensAt)
   const length = Date.parse(window.closesAt) - opens
   return window.completed + window.partial === 0 && now - opens >= SILENT_SHARE * length
+}
+
+/** Sites that are silent in the same visit are one concern; the one with the most patients stands for them. */
+function byVisit(windows: readonly BoardWindow[]): [BoardWindow, ...BoardWindow[]][] {
+  const found = new Map<string, [BoardWindow, ...BoardWindow[]]>()
+  for (const window of [...windows].sort((a, b) => b.expected - a.expected)) {
+    const key = `${window.visitCode}/${window.visitDate}`
+    const same = found.get(key)
+    if (same) same.push(window)
+    else found.set(key, [window])
+  }
+  return [...found.values()]
 }
 
 function missing(window: BoardWindow): number {
