@@ -74,9 +74,9 @@ class Live:
             await asyncio.sleep(self.check_s)
             try:
                 await self.check()
-            except Exception as error:
-                if not is_outage(error):
-                    raise
+            except Exception as error:  # the next round tries again
+                level = logging.WARNING if is_outage(error) else logging.ERROR
+                _log.log(level, "sockets could not be checked", exc_info=error)
 
     async def check(self) -> None:
         """Close sockets whose token or login is no longer good; change the scope of those that have another.

@@ -22,6 +22,13 @@ from (
                 where n.patient_id = p.patient_id and position(lower($3) in lower(n.name)) > 0
             ))
         )
+        and case $5  -- spares counting for everybody where few or none can be meant
+            when 'alert' then exists (
+                select from alerts a where a.patient_id = p.patient_id and a.state = 'open'
+            )
+            when 'overdue' then exists (select from slots s where s.closes_at <= $6 and s.late_until > $6)
+            else true
+        end
     order by p.patient_id
     limit case when $5::text is null then $7::integer end
 ) p

@@ -86,6 +86,24 @@ async def test_patients_are_filtered_by_status_search_and_site_and_never_beyond_
     assert await listed(world, world.doctor(sites=("S-02",))) == []  # the token claims what was not granted
 
 
+async def test_open_alerts_are_counted_until_somebody_acknowledges_them(world: World) -> None:
+    for number, patient in enumerate(("P-1", "P-1", "P-2")):
+        await world.owner.execute(
+            "insert into alerts (alert_id, study_id, site_id, patient_id, report_id, instrument,"
+            " instrument_version, rule_id, item, level, marks, recorded_at, received_at, raised_at,"
+            " stream_id, kafka_partition, kafka_offset)"
+            " select $1, study_id, site_id, patient_id, $1, 'd', '1', 'r', 'pain', 'urgent', '{}', $3, $3,"
+            " $3, 1, 3, $4 from patients where patient_id = $2",
+            uuid4(), patient, NOW, number,
+        )  # fmt: skip
+    assert await listed(world, world.doctor(), "?status=alert") == ["P-1"]
+    assert await listed(world, world.doctor(), "?status=on_track") == []
+    [row] = (await world.client.get("/api/v1/patients", headers=world.doctor())).json()["patients"]
+    assert row["openAlerts"] == 2
+    await world.owner.execute("update alerts set acknowledged_at = $1, acknowledged_by = 'x'", NOW)
+    assert await listed(world, world.doctor(), "?status=alert") == []
+
+
 async def test_names_are_searched_and_shown_only_to_those_who_may_know_them(world: World) -> None:
     await world.owner.execute("insert into patient_identities values ('P-1', '王小明', '138')")
     known, hidden = world.doctor(), world.doctor(permissions=("patients.read", "answers.read"))
