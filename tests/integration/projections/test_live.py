@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
 
 from tests.conftest import Database
 from tests.integration.projections.conftest import NOW, World
@@ -234,6 +235,29 @@ async def test_a_slow_reader_is_closed_as_such_and_resumes_by_its_cursor(
         async with push.reader(world.doctor(), slow.cursor) as again:
             await again.until(f"e-{number - 1}")
             assert slow.ids() + again.ids() == quick.ids()
+
+
+async def test_a_reader_who_never_reads_again_is_hung_up_on(
+    world: World, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("projections.read_api.live_connection.UNREAD_S", 0.3)
+    async with pushing(world, database, most_frames=1_000) as push:
+        async with connect(push.url, max_size=None, max_queue=1, close_timeout=1) as socket:
+            await socket.send(hello(world.doctor()))
+            asleep = Reader(socket)
+            await asleep.frame()
+            number = 0
+            while push.live.sockets and number < 60:
+                await push.write([event(number, text="x" * 1_000_000)])
+                await asyncio.sleep(0.1)
+                number += 1
+            assert not push.live.sockets
+            with pytest.raises(ConnectionClosed) as caught:
+                await asleep.until("nothing is ever called that")
+            assert caught.value.rcvd is None
+        async with push.reader(world.doctor(), asleep.cursor) as again:
+            await again.until(f"e-{number - 1}")
+            assert asleep.ids() + again.ids() == [f"e-{each}" for each in range(number)]
 
 
 async def test_heartbeats_come_without_events(push: Push) -> None:
