@@ -116,18 +116,31 @@ def uuid7(at: datetime, bits: int) -> str:
 
 
 def _daily_symptoms(random: Random) -> Answers:
-    return {
+    """An ordinary day; for one patient in a hundred one with severe pain, with a fever, or with both."""
+    answers: Answers = {
         "pain": random.randint(0, 7),
         "fatigue": random.randint(0, 7),
         "nausea": random.randint(0, 4),
         "temperature": round(random.uniform(36.0, 37.9), 1),
     }
+    if random.random() < ALARMING_SHARE:
+        alarming: list[Answers] = [
+            {"pain": random.randint(9, 10)},
+            {"temperature": round(random.uniform(38.3, 40.4), 1)},
+        ]
+        for one in random.sample(alarming, random.choice((1, 1, 1, 2))):
+            answers |= one
+    return answers
 
 
 def _phq_9(random: Random) -> Answers:
-    """The ninth item stays 0: it would raise a critical alert for every patient of the burst."""
-    return {**{f"q{number}": random.randint(0, 2) for number in range(1, 9)}, "q9": 0}
+    """The ninth item is 0 but for one patient in a hundred: it raises a critical alert."""
+    ninth = random.randint(1, 3) if random.random() < ALARMING_SHARE else 0
+    return {**{f"q{number}": random.randint(0, 2) for number in range(1, 9)}, "q9": ninth}
 
+
+ALARMING_SHARE: Final = 0.01
+"""Of the reports of a burst: so many raise an alert in the demo study, whatever the instrument."""
 
 ANSWERS: Final[Mapping[str, Callable[[Random], Answers]]] = {
     "daily-symptoms": _daily_symptoms,

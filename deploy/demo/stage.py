@@ -69,7 +69,7 @@ def stop_stack(data: Path) -> None:
 async def apply_demo_study(data: Path, now: datetime) -> Study:
     """Publish the demonstration's study where it is not published yet."""
     study = read_study(STUDY_FILE)
-    async with _study_database(data) as connection:
+    async with study_database(data) as connection:
         await apply_study(connection, study, now)
     return study
 
@@ -79,7 +79,7 @@ async def ensure_demo_users(data: Path, study: Study) -> bool:
     file = secrets_dir(data) / "demo-logins.txt"
     if file.exists():
         return False
-    async with _study_database(data) as connection:
+    async with study_database(data) as connection:
         await create_demo_users(connection, study, lambda text: write_private(file, text.encode()))
     return True
 
@@ -93,7 +93,7 @@ async def enrol_demo_patients(
         file=COHORT_FILE,
         save_codes=lambda rows: _save_codes(secrets_dir(data) / CODES_FILE, rows),
     )
-    async with _study_database(data) as connection:
+    async with study_database(data) as connection:
         return await enrol(connection, study, request, now, progress)
 
 
@@ -102,12 +102,13 @@ async def assignments(
 ) -> list[Assignment]:
     """Tokens and targets: each patient's latest opened window of a visit."""
     ring = load_keys(token_keys_file(data))
-    async with _study_database(data) as connection:
+    async with study_database(data) as connection:
         lines = await mint(connection, study.study_id, patients, ring, now, visit_code)
         return [msgspec.convert(line, Assignment) for line in lines]
 
 
-def _study_database(data: Path) -> AbstractAsyncContextManager[asyncpg.Connection]:
+def study_database(data: Path) -> AbstractAsyncContextManager[asyncpg.Connection]:
+    """A connection as the role that publishes and enrols."""
     return study_connection(data, database_url(data, ROLE))
 
 

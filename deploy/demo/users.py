@@ -12,7 +12,13 @@ from projections.sql import queries
 from projections.study.model import Study
 
 _SEES: Final = ("patients.read", "answers.read", "board.read")
-INVESTIGATOR: Final = (*_SEES, "alerts.acknowledge", "alerts.assess", "adverse_events.report")
+INVESTIGATOR: Final = (
+    *_SEES,
+    "patients.identity",
+    "alerts.acknowledge",
+    "alerts.assess",
+    "adverse_events.report",
+)
 COORDINATOR: Final = (*_SEES, "alerts.acknowledge", "quarantine.read")
 
 

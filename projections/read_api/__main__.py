@@ -15,10 +15,14 @@ from pydantic import ValidationError
 from ingest_gateway.auth.keys import KeyRing, UnsafeKeys, load_keys
 from ingest_gateway.process.admin import QuietServer, admin_listener
 from ingest_gateway.process.logs import configure_logging
+from projections.live.feed import Feed
+from projections.live.hub import Hub
 from projections.read_api.app import build_app
 from projections.read_api.connection import ApiProtocol
 from projections.read_api.database import open_database
 from projections.read_api.hashing import PasswordThreads
+from projections.read_api.live import Live
+from projections.read_api.live_connection import WEBSOCKETS
 from projections.read_api.logins import forget_expired
 from projections.read_api.metrics import Metrics
 from projections.read_api.services import LoginRules, Services
@@ -43,6 +47,7 @@ def main() -> int:
         print(error, file=sys.stderr)  # noqa: T201
         return 2
     configure_logging("api", settings.log_level)
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # below, it logs URLs with their queries
     uvloop.run(Process(settings, keys).run())
     return 0
 
@@ -75,9 +80,18 @@ class Process:
                 settings.trusted_proxies,
             )
             services = Services(database, self._keys, passwords, metrics, rules, lambda: datetime.now(UTC))
-            tasks = [asyncio.create_task(self._probe(services)), asyncio.create_task(_forget(services))]
+            push = self._live(services)
+            feed = Feed(
+                settings.database_url,
+                push.hub,
+                metrics.live,
+                services.clock,
+                settings.live_coalesce_ms / 1000,
+            )
+            work = (self._probe(services), _forget(services), feed.run(), push.keep_checking())
+            tasks = [asyncio.create_task(one) for one in work]
             try:
-                await self._serve(services)
+                await self._serve(services, push)
             finally:
                 for task in tasks:
                     task.cancel()
@@ -87,14 +101,25 @@ class Process:
     def _readiness(self) -> str | None:
         return "Shutting down" if self._stopping.is_set() else self._why_not_ready
 
-    async def _serve(self, services: Services) -> None:
+    def _live(self, services: Services) -> Live:
+        settings = self._settings
+        return Live(
+            services,
+            Hub(services.metrics.live),
+            frozenset({settings.cors_origin} if settings.cors_origin else ()),
+            settings.live_sockets,
+            settings.live_queue_frames,
+            settings.live_check_s,
+        )
+
+    async def _serve(self, services: Services, push: Live) -> None:
         settings = self._settings
         config = uvicorn.Config(
-            build_app(services, settings.cors_origin, settings.allowed_hosts),
+            build_app(services, settings.cors_origin, settings.allowed_hosts, push),
             host=settings.host,
             port=settings.port,
             http=ApiProtocol,
-            ws="none",
+            **WEBSOCKETS,
             lifespan="off",
             log_config=None,
             access_log=False,

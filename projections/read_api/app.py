@@ -5,16 +5,51 @@ from typing import Any, Final
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from projections.read_api import board, problems, receipts, sessions, visits
+from projections.live.hub import Hub
+from projections.read_api import (
+    adverse_events,
+    alert_handling,
+    alerts,
+    board,
+    compliance,
+    dashboard,
+    instruments,
+    live,
+    patient,
+    patient_reports,
+    patients,
+    problems,
+    quarantine,
+    receipts,
+    sessions,
+    visits,
+)
 from projections.read_api.edge import Edge
 from projections.read_api.services import Services
 
+_PARTS: Final = (
+    sessions,
+    visits,
+    receipts,
+    board,
+    patients,
+    patient,
+    patient_reports,
+    instruments,
+    compliance,
+    quarantine,
+    alerts,
+    alert_handling,
+    adverse_events,
+    live,
+)
 _PROBLEM: Final = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _MAY_FAIL: Final = {
     "400": "Malformed request",
     "401": "No valid token",
     "403": "Not for the caller's role",
     "404": "Nothing there, or not for the caller",
+    "409": "Not any more, or not yet; where somebody else was first, it says who",
     "422": "Invalid parameters or body",
     "429": "Too many attempts; see Retry-After",
     "500": "An error of ours; `id` names its log line",
@@ -44,18 +79,29 @@ class ReadApi(FastAPI):
 
 
 def build_app(
-    services: Services, cors_origin: str = "", allowed_hosts: frozenset[str] = frozenset()
+    services: Services,
+    cors_origin: str = "",
+    allowed_hosts: frozenset[str] = frozenset(),
+    push: live.Live | None = None,
 ) -> ASGIApp:
-    """The read API as one ASGI application."""
+    """The read API as one ASGI application, with the dashboard's files; without ``push`` sockets wait."""
+    api = build_api()
+    api.state.services = services
+    api.state.live = push or live.Live(services, Hub(services.metrics.live))
+    return Edge(api, services.metrics, cors_origin, allowed_hosts)
+
+
+def build_api() -> ReadApi:
+    """Every route; without services it answers nothing but its own OpenAPI document."""
     api = ReadApi(
         title="Eight Bells read API",
         version="1",
-        description="Logins, patients' visits, receipts and site boards. Every error is a problem document.",
+        description="What staff and patients read and staff decide. Every error is a problem document.",
         redirect_slashes=False,
         redoc_url=None,
     )
-    api.state.services = services
     problems.install(api)
-    for part in (sessions, visits, receipts, board):
+    for part in _PARTS:
         api.include_router(part.router)
-    return Edge(api, services.metrics, cors_origin, allowed_hosts)
+    dashboard.install(api)
+    return api

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
 from projections.read_api.freshness import Freshness, freshness
-from projections.read_api.identity import Staff
+from projections.read_api.identity import BoardReader, Staff
 from projections.read_api.language import Languages, choose
 from projections.read_api.services import services
 
@@ -88,7 +88,7 @@ async def sites(request: Request, caller: Staff, languages: Languages) -> Sites:
 @router.get("/api/v1/board")
 async def board(
     request: Request,
-    caller: Staff,
+    caller: BoardReader,
     languages: Languages,
     day: Annotated[
         date | None,
@@ -103,7 +103,7 @@ async def board(
     """Counts per site and window, for the caller's sites. Filters narrow; they never show more."""
     held = services(request)
     now = held.clock()
-    wanted = caller.sites if site_ids is None else tuple(sorted(set(caller.sites) & set(site_ids)))
+    wanted = caller.within(site_ids)
     span = (None, None) if day else (now - _AROUND_NOW, now + _AROUND_NOW)
     async with held.database.session() as session:
         fresh = await freshness(held, session)

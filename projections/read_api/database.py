@@ -1,4 +1,4 @@
-"""Postgres as the read API uses it: a pool with time limits, and the queries of sql/read_api.sql by name."""
+"""Postgres as the read API uses it: a pool with time limits, and named queries."""
 
 import contextlib
 from collections.abc import AsyncIterator, Mapping
@@ -8,6 +8,7 @@ import asyncpg
 
 from projections.sql import queries
 
+_FILES: Final = ("read_api", "reading", "alerts", "live")
 _ACQUIRE_S: Final = 2.0
 _CONNECT_S: Final = 3.0
 RETRIABLE: Final = frozenset({"08", "25", "40", "53", "55", "57", "58"})
@@ -92,7 +93,7 @@ async def open_database(url: str, size: int, statement_timeout_ms: int) -> Async
             "idle_in_transaction_session_timeout": "5000",
         },
     ) as pool:
-        yield Database(pool, queries("read_api"))
+        yield Database(pool, _named(_FILES))
 
 
 def is_outage(error: BaseException) -> bool:
@@ -100,6 +101,17 @@ def is_outage(error: BaseException) -> bool:
     if isinstance(error, asyncpg.PostgresError):
         return (error.sqlstate or "")[:2] in RETRIABLE
     return isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError | asyncpg.InternalClientError)
+
+
+def _named(files: tuple[str, ...]) -> dict[str, str]:
+    """The queries of several files; a name that stands in two of them is an error."""
+    found: dict[str, str] = {}
+    for file in files:
+        own = queries(file)
+        if twice := found.keys() & own.keys():
+            raise ValueError(f"{file}.sql names again: {', '.join(sorted(twice))}")
+        found |= own
+    return found
 
 
 async def _keep(_: object) -> None:

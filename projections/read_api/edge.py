@@ -36,7 +36,11 @@ class Edge:
         self._allowed_hosts = allowed_hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request; lifespan events pass through."""
+        """Serve one request; lifespan events pass through, and so do sockets with headers in order."""
+        if scope["type"] == "websocket" and self._refusal(scope, Headers(scope=scope)):
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -90,7 +94,7 @@ class Edge:
 
     def _mark(self, headers: MutableHeaders, allowed: bool) -> None:
         headers["X-Content-Type-Options"] = "nosniff"
-        headers["Content-Security-Policy"] = _CSP
+        headers.setdefault("Content-Security-Policy", _CSP)
         headers["Referrer-Policy"] = "no-referrer"
         headers.setdefault("Cache-Control", "no-store")
         if self._cors_origin:

@@ -2,13 +2,15 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from projections.live.metrics import LiveMetrics
+
 _SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 UNKNOWN_ROUTE = "(none)"
 
 
 class Metrics:
-    """The read API's metrics, all declared here."""
+    """The read API's metrics; ``live`` holds those of live push."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._requests = Counter(
@@ -33,6 +35,7 @@ class Metrics:
         self.passwords_waiting = Gauge(
             "eightbells_api_passwords_waiting", "Logins that wait for a password thread.", registry=registry
         )
+        self.live = LiveMetrics(registry)
         self.lag_seconds = Gauge(
             "eightbells_api_lag_seconds",
             "How old the newest instant is up to which every report was known to be in, as last answered.",

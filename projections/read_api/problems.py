@@ -3,6 +3,7 @@
 import logging
 import secrets
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 import asyncpg
 from fastapi import FastAPI, Request
@@ -39,16 +40,25 @@ class Problem(BaseModel):
 
 
 class ProblemError(Exception):
-    """An answer other than success. ``detail`` never holds anything of the sender's."""
+    """An answer other than success; ``extra`` holds further members.
+
+    ``detail`` never holds anything of the sender's.
+    """
 
     def __init__(
-        self, status: int, title: str, detail: str, headers: Mapping[str, str] | None = None
+        self,
+        status: int,
+        title: str,
+        detail: str,
+        headers: Mapping[str, str] | None = None,
+        extra: Mapping[str, str | int | None] | None = None,
     ) -> None:
         super().__init__(title)
         self.status = status
         self.title = title
         self.detail = detail
         self.headers = headers
+        self.extra = dict(extra or {})
 
 
 def missing_token() -> ProblemError:
@@ -86,6 +96,11 @@ def forbidden() -> ProblemError:
 def not_found() -> ProblemError:
     """404, the same for what doesn't exist and what the caller may not know of."""
     return ProblemError(404, _TITLES[404], "There is nothing here, or not for you.")
+
+
+def utc_text(instant: datetime | None) -> str | None:
+    """An aware instant as other answers write it: in UTC, ending in Z."""
+    return None if instant is None else instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def problem_response(
@@ -142,7 +157,7 @@ async def _unforeseen(request: Request, error: Exception) -> Response:
 
 async def _own(_: Request, error: Exception) -> Response:
     assert isinstance(error, ProblemError)  # noqa: S101 - narrows the handler's type
-    return problem_response(error.status, error.title, error.detail, error.headers)
+    return problem_response(error.status, error.title, error.detail, error.headers, **error.extra)
 
 
 async def _http(_: Request, error: Exception) -> Response:

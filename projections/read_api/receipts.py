@@ -11,6 +11,7 @@ from pydantic import Field
 from projections.read_api.database import Session
 from projections.read_api.freshness import Freshness, freshness
 from projections.read_api.identity import Reader
+from projections.read_api.ids import known_id
 from projections.read_api.problems import not_found
 from projections.read_api.services import services
 from projections.read_api.visits import patient_key
@@ -52,7 +53,7 @@ async def receipt(
     is about what lies there, so that another content under a known id shows as the conflict it is.
     """
     held = services(request)
-    wanted = _uuid(report_id)
+    wanted = known_id(report_id)
     place = None if partition is None or offset is None else (partition, offset)
     _, sites, own = patient_key(patient_id or "-", caller)
     scope = (wanted, sites, patient_id, own)
@@ -65,17 +66,6 @@ async def receipt(
     if found is None:
         return Receipt(reportId=str(wanted), state="accepted", **fresh.model_dump())
     return _described(wanted, found, fresh)
-
-
-def _uuid(text: str) -> UUID:
-    """A report's id, read case-insensitively; what is none names no report."""
-    try:
-        parsed = UUID(text)
-    except ValueError:
-        raise not_found() from None
-    if str(parsed) != text.lower():
-        raise not_found()
-    return parsed
 
 
 async def _quarantined_at(

@@ -41,6 +41,15 @@ class Settings(BaseSettings):
     login_window_s: int = Field(900, ge=1, description="Length of that window in seconds.")
     refresh_days: int = Field(60, ge=1, description="How long a refresh token is good for.")
 
+    live_sockets: int = Field(5000, ge=1, description="Most live sockets; more are told to try again.")
+    live_coalesce_ms: int = Field(
+        75, ge=1, le=5000, description="How long events are gathered before they are pushed."
+    )
+    live_queue_frames: int = Field(
+        64, ge=2, description="Frames that may wait for a slow reader before its socket is closed."
+    )
+    live_check_s: float = Field(10, gt=0, description="How often tokens and scopes of sockets are checked.")
+
     @field_validator("allowed_hosts", mode="before")
     @classmethod
     def _split_hosts(cls, value: object) -> object:

@@ -71,11 +71,11 @@ def event_records(events: str, topics: Topics, partition_of: Callable[[str], int
         topics: their names.
         partition_of: a patient's partition of the events' and the alerts' topic.
     """
-    encode = _encoder.encode
     for event in _events.decode(events):
-        partition, key, value = _NOBODYS_PARTITION, None, encode(event)
+        partition, key = _NOBODYS_PARTITION, None
         if event.patientId is not None:
             partition, key = partition_of(event.patientId), event.patientId.encode()
+        value = _encoder.encode(event)
         headers = [
             *_common_headers(event.type, event.studyId),
             ("ce_id", event.id.encode()),

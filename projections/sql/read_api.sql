@@ -7,7 +7,7 @@ select count(*) from (select from login_failures limit 1) as one
 
 -- A token minted for a training study has no login family, so a missing one is not a revoked one.
 -- name: caller
-select u.role, p.patient_id, array(select site_id from user_sites s where s.user_id = u.user_id) as sites
+select u.role, u.permissions, p.patient_id, array(select site_id from user_sites s where s.user_id = u.user_id) as sites
 from users u
 left join patients p on p.user_id = u.user_id
 where u.user_id = $1 and u.disabled_at is null
@@ -93,14 +93,15 @@ delete from refresh_tokens where expires_at < $1
 
 -- Freshness -----------------------------------------------------------------------------------------------
 
--- The slowest partition decides. Until the worker has said of every partition how far it is, the newest commit.
+-- The slowest partition decides. Until the worker has said of every partition how far it is, the newest
+-- commit of the worker's: its batches are sealed, what people do is not.
 -- name: freshness
 select coalesce(
     (
         select min(seen_until) from offsets where stream_id = (select max(stream_id) from streams)
         having bool_and(seen_until is not null)
     ),
-    (select written_at from outbox order by outbox_id desc limit 1)
+    (select written_at from outbox where seals <> '[]' order by outbox_id desc limit 1)
 )
 
 -- Reading -------------------------------------------------------------------------------------------------

@@ -145,6 +145,21 @@ select * from unnest($1::text[], $2::bigint[], $3::smallint[], $4::integer[], $5
 on conflict (site_id, slot_id, shard) do update
 set partial = c.partial + excluded.partial, on_time = c.on_time + excluded.on_time, late = c.late + excluded.late;
 
+-- name: add_alerts
+-- Raised before, by whatever row of whatever stream: nothing happens, and no row comes back.
+insert into alerts (alert_id, study_id, site_id, patient_id, report_id, instrument, instrument_version, rule_id, item,
+    level, visit_id, marks, reason, recorded_at, received_at, raised_at, stream_id, kafka_partition, kafka_offset)
+select alert_id, study_id, site_id, patient_id, report_id, instrument, instrument_version, rule_id, item, level,
+    visit_id, string_to_array(marks, ' '), reason, recorded_at, received_at, raised_at, stream_id, kafka_partition,
+    kafka_offset
+from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::text[],
+    $10::text[], $11::text[], $12::text[], $13::text[], $14::timestamptz[], $15::timestamptz[], $16::timestamptz[],
+    $17::smallint[], $18::smallint[], $19::bigint[])
+    x (alert_id, study_id, site_id, patient_id, report_id, instrument, instrument_version, rule_id, item, level,
+        visit_id, marks, reason, recorded_at, received_at, raised_at, stream_id, kafka_partition, kafka_offset)
+on conflict do nothing
+returning alert_id;
+
 -- name: add_seals
 with given as (
     select * from unnest($2::smallint[], $3::bigint[], $4::bigint[], $5::bytea[], $6::bytea[])

@@ -1,7 +1,7 @@
 """Applies batches of the log to Postgres: one transaction each, by compare-and-set on the offsets."""
 
 from projections.store.enrolment import InstrumentKey, Staff, read_instruments, read_patients, read_staff
-from projections.store.entry import Arrival, Attempt, Disposition, Entry, Identity, Outcome, Patient
+from projections.store.entry import Arrival, Attempt, Disposition, Entry, Identity, Outcome, Patient, Raised
 from projections.store.errors import Meaning, RefusedEntry, Superseded, meaning
 from projections.store.session import connect
 from projections.store.streams import (
@@ -26,6 +26,7 @@ __all__ = [
     "Meaning",
     "Outcome",
     "Patient",
+    "Raised",
     "RefusedEntry",
     "Slot",
     "Staff",

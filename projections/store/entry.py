@@ -6,6 +6,7 @@ from typing import Literal
 import msgspec
 
 from ingest_gateway.contracts.report import Report
+from projections.alerts import Rule
 from projections.seals import Json
 
 Disposition = Literal["accepted", "duplicate", "quarantined", "gap"]
@@ -60,13 +61,20 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
         return (self.offset if self.gap_until is None else self.gap_until) + 1
 
 
+class Raised(msgspec.Struct, frozen=True):
+    """The alert rules that a report's answers meet, and whose they are: scope is the enrolment's."""
+
+    patient: Patient
+    rules: tuple[Rule, ...]
+
+
 class Entry(msgspec.Struct, frozen=True, gc=False):
     """An arrival and what the worker decided about it.
 
     ``reason`` says why it is quarantined; None leaves it to the transaction: accepted, or a repeat.
     ``identity`` or ``attempt`` is what a readable report lays claim to; a record that no gateway can have
     written (unreadable, unattributed, misrouted) claims nothing. ``recorded_at`` is the instant that counts
-    (UTC), which the report's own may not be.
+    (UTC), which the report's own may not be. ``raised`` is there where it raises alerts, if it is no repeat.
     """
 
     arrival: Arrival
@@ -76,6 +84,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     patient: Patient | None = None
     recorded_at: datetime | None = None
     flags: dict[str, Json] | None = None
+    raised: Raised | None = None
 
     @property
     def place(self) -> tuple[int, int]:
@@ -84,7 +93,11 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
 
 class Outcome(msgspec.Struct, gc=False):
-    """What the transaction decided about an entry. ``first`` is the (partition, offset) it repeats."""
+    """What the transaction decided about an entry.
+
+    ``first`` is the (partition, offset) it repeats; ``late``, told only where an alert is to show it, that it
+    was recorded after the window of its visit had closed.
+    """
 
     disposition: Disposition
     reason: str | None = None
@@ -92,3 +105,4 @@ class Outcome(msgspec.Struct, gc=False):
     visit_id: str | None = None
     placement: str | None = None
     flags: tuple[str, ...] = ()
+    late: bool = False

@@ -78,6 +78,9 @@ def place_plain(items: Sequence[Placeable], visits: Visits) -> Placed:
             candidates = by_patient.get(report.patientId, ())
         placement = choose_visit(candidates, report.instrument, one.recorded_at, report.visitId)
         _note(one.outcome, placement)
+        if one.entry.raised is not None and placement.visit_id is not None:
+            window = visits[report.patientId, placement.visit_id].candidate.state.window
+            one.outcome.late = one.recorded_at >= window.closes_at
         if placement.kind in _CHANGES_VISIT and placement.visit_id is not None:
             _change(visits[report.patientId, placement.visit_id], one, placement, placed)
     return placed

@@ -10,6 +10,7 @@ import orjson
 
 from projections import seals
 from projections.sql import queries
+from projections.store.alerts import raise_alerts
 from projections.store.entry import Disposition, Entry, Outcome
 from projections.store.errors import Superseded
 from projections.store.events import batch_events
@@ -29,10 +30,11 @@ class Chain(msgspec.Struct, frozen=True):
 
 
 class Applied(msgspec.Struct, frozen=True):
-    """What a committed batch came to: rows by (disposition, reason), and which entries were quarantined."""
+    """What a committed batch came to: rows by (disposition, reason), the quarantined, new alerts by level."""
 
     outcomes: Counter[tuple[Disposition, str | None]]
     quarantined: list[Entry]
+    alerts: Counter[str]
 
 
 async def apply_batch(
@@ -42,7 +44,7 @@ async def apply_batch(
     slots: dict[int, Slot],
     now: datetime,
 ) -> Applied:
-    """Apply a batch in one transaction: offsets, identities, visits, ledger, counters, seals, outbox.
+    """Apply a batch in one transaction: offsets, identities, visits, ledger, alerts, counters, seals, outbox.
 
     Either all of it is committed or nothing is. Where the answer to the commit is lost, nobody knows which:
     apply the batch again, and the compare-and-set tells (``Superseded`` when it had been committed).
@@ -52,7 +54,7 @@ async def apply_batch(
         chain: the stream and the key of its seals.
         entries: ascending by (partition, offset), contiguous in each partition, gaps included.
         slots: immutable planned windows seen so far, added to.
-        now: when the outbox row is written.
+        now: when alerts are raised and the outbox row is written.
 
     Raises:
         Superseded: a partition's next offset is not its first entry's any more.
@@ -67,16 +69,16 @@ async def apply_batch(
         rows, digests = _rows(chain.stream, items)
         await connection.copy_records_to_table("ledger", records=rows, columns=COLUMNS)
         await write(connection, placed.changes)
+        alerts = await raise_alerts(connection, chain.stream, items, now)
         sealed = _seal(chain, ranges, heads, digests)
         await connection.execute(
             _SQL["add_seals"], chain.stream, *(list(column) for column in zip(*sealed, strict=True))
         )
+        events = [*batch_events(chain.stream, items, placed.completed), *alerts]
         await connection.execute(
             _SQL["add_outbox"],
             now,
-            orjson.dumps(
-                batch_events(chain.stream, items, placed.completed), option=orjson.OPT_UTC_Z
-            ).decode(),
+            orjson.dumps(events, option=orjson.OPT_UTC_Z).decode(),
             orjson.dumps(
                 [
                     {"partition": part, "firstOffset": first, "lastOffset": last, "seal": seal.hex()}
@@ -87,6 +89,7 @@ async def apply_batch(
     return Applied(
         Counter((outcome.disposition, outcome.reason) for outcome in outcomes),
         [entry for entry, outcome in items if outcome.disposition == "quarantined"],
+        Counter(alert["data"]["level"] for alert in alerts),
     )
 
 

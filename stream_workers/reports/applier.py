@@ -4,7 +4,6 @@ import asyncio
 import logging
 import random
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Final, TypeVar
@@ -173,20 +172,22 @@ class Applier:
         applied = await store.apply_batch(
             connection, Chain(stream, self._seal_key), entries, self._slots, now
         )
-        self._count(items, applied.outcomes, time.perf_counter() - started)
+        self._count(items, applied, time.perf_counter() - started)
         self._breaker.note(len(entries), blame(applied.quarantined), now)
 
     async def _snapshot(self, connection: asyncpg.Connection, arrivals: Sequence[Arrival]) -> Snapshot:
-        trusted = [one for one in arrivals if one.trouble is None and one.report is not None]
-        patients = await store.read_patients(
-            connection, {one.report.patientId for one in trusted if one.report is not None}
-        )
-        speaking = {one.user_id for one in trusted if one.user_id is not None and one.role != "patient"}
+        readable = [(one, one.report) for one in arrivals if one.report is not None]
+        patients = await store.read_patients(connection, {report.patientId for _, report in readable})
+        speaking = {
+            one.user_id
+            for one, _ in readable
+            if one.trouble is None and one.user_id is not None and one.role != "patient"
+        }
         staff = await store.read_staff(connection, speaking) if speaking else {}
         wanted = {
-            (patient.study_id, one.report.instrument, one.report.instrumentVersion)
-            for one in trusted
-            if one.report is not None and (patient := patients.get(one.report.patientId)) is not None
+            (patient.study_id, report.instrument, report.instrumentVersion)
+            for _, report in readable
+            if (patient := patients.get(report.patientId)) is not None
         }
         unseen = wanted - self._instruments.keys()
         if unseen:
@@ -194,16 +195,13 @@ class Applier:
             self._instruments.update({key: read_instrument(text) for key, text in definitions.items()})
         return Snapshot(patients, staff, self._instruments)
 
-    def _count(
-        self,
-        arrivals: Sequence[Arrival],
-        outcomes: Counter[tuple[store.Disposition, str | None]],
-        seconds: float,
-    ) -> None:
+    def _count(self, arrivals: Sequence[Arrival], applied: store.Applied, seconds: float) -> None:
         self._metrics.transaction_seconds.observe(seconds)
         self._metrics.batch_records.observe(len(arrivals))
-        for (disposition, reason), count in outcomes.items():
+        for (disposition, reason), count in applied.outcomes.items():
             self._metrics.records.labels(disposition, reason or "").inc(count)
+        for level, count in applied.alerts.items():
+            self._metrics.alerts.labels(level).inc(count)
         for arrival in arrivals:
             if arrival.gap_until is not None:
                 self._metrics.gaps.inc(arrival.next_offset - arrival.offset)

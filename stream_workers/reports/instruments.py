@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from ingest_gateway.contracts.report import Answer, Report
+from projections.alerts import Rules, read_rules
 
 MISSING: Final = "missing"
 UNKNOWN_ITEM: Final = "unknown_item"
@@ -38,11 +39,15 @@ class _Definition(msgspec.Struct):
 
 
 class Instrument(msgspec.Struct, frozen=True):
-    """What to look at in a report's answers: a check per item, the required ones, the allowed respondents."""
+    """What to look at in a report's answers.
+
+    A check per item, the required ones, the allowed respondents, and the rules that raise alerts.
+    """
 
     checks: dict[str, Check]
     required: frozenset[str]
     respondents: frozenset[str]
+    rules: Rules
 
     def flags(self, report: Report) -> dict[str, str]:
         """Item → what is odd about its answer. No answers, no values: these travel and are shown."""
@@ -71,6 +76,7 @@ def read_instrument(definition: str) -> Instrument:
         {item.id: _check(item) for item in read.items},
         frozenset(item.id for item in read.items if item.required),
         frozenset(read.respondents),
+        read_rules(definition),
     )
 
 

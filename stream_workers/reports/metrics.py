@@ -16,6 +16,12 @@ class WorkerMetrics:
             ["disposition", "reason"],
             registry=registry,
         )
+        self.alerts = Counter(
+            "eightbells_worker_alerts_total",
+            "Alerts raised for the first time, by level.",
+            ["level"],
+            registry=registry,
+        )
         self.batch_records = Histogram(
             "eightbells_worker_batch_records",
             "Ledger rows in each committed transaction.",

@@ -9,7 +9,7 @@ import msgspec
 from ingest_gateway.contracts.report import Report
 from projections.schedule import clock_flags, recorded_instant
 from projections.seals import Json
-from projections.store import Arrival, Entry, InstrumentKey, Patient, Staff
+from projections.store import Arrival, Entry, InstrumentKey, Patient, Raised, Staff
 from stream_workers.reports.instruments import RESPONDENT_NOT_ALLOWED, Instrument
 
 UNKNOWN_PATIENT: Final = "unknown_patient"
@@ -38,11 +38,14 @@ def judge(arrival: Arrival, snapshot: Snapshot) -> Entry:
     (``arrival.trouble``); is the patient enrolled; may the sender speak for them; does it fit the study.
     A report claims its identity as soon as its sender may speak for the patient, whatever comes after: the
     first readable arrival owns it, even if quarantined. Somebody else's claims only their own attempt.
+    Alerts are raised whatever comes of it, as soon as patient and instrument are known.
     """
     report = arrival.report
-    if report is None or arrival.trouble is not None:
+    if report is None:
         return Entry(arrival, arrival.trouble)
     patient = snapshot.patients.get(report.patientId)
+    if arrival.trouble is not None:
+        return Entry(arrival, arrival.trouble, raised=_raised(report, patient, snapshot))
     identity = (report.patientId, report.report_id)
     attempt = (arrival.user_id or "", *identity)
     if patient is None:
@@ -51,9 +54,11 @@ def judge(arrival: Arrival, snapshot: Snapshot) -> Entry:
             return Entry(arrival, UNKNOWN_PATIENT, identity=identity)
         return Entry(arrival, UNKNOWN_PATIENT, attempt=attempt)
     if not _may_speak(arrival, report, patient, snapshot.staff):
-        return Entry(arrival, OUT_OF_SCOPE, attempt=attempt, patient=patient)
+        raised = _raised(report, patient, snapshot)
+        return Entry(arrival, OUT_OF_SCOPE, attempt=attempt, patient=patient, raised=raised)
     if report.studyId is not None and report.studyId != patient.study_id:
-        return Entry(arrival, OUT_OF_SCOPE, identity=identity, patient=patient)
+        raised = _raised(report, patient, snapshot)
+        return Entry(arrival, OUT_OF_SCOPE, identity=identity, patient=patient, raised=raised)
     instrument = snapshot.instruments.get((patient.study_id, report.instrument, report.instrumentVersion))
     if instrument is None:
         return Entry(arrival, UNKNOWN_INSTRUMENT, identity=identity, patient=patient)
@@ -64,7 +69,17 @@ def judge(arrival: Arrival, snapshot: Snapshot) -> Entry:
     ):
         reason = OUTSIDE_CONSENT
     clock = (*counted.flags, *clock_flags(report.timeZone, patient.time_zone), *_sending_flags(arrival))
-    return Entry(arrival, reason, identity, None, patient, counted.at, _flags(clock, instrument, report))
+    rules = instrument.rules.met(report.answers)
+    return Entry(
+        arrival,
+        reason,
+        identity,
+        None,
+        patient,
+        counted.at,
+        _flags(clock, instrument, report),
+        Raised(patient, rules) if rules else None,
+    )
 
 
 def stripped(arrival: Arrival) -> Entry:
@@ -79,6 +94,15 @@ def stripped(arrival: Arrival) -> Entry:
         gap_until=arrival.gap_until,
     )
     return Entry(bare, None if arrival.gap_until is not None else REFUSED_BY_DATABASE)
+
+
+def _raised(report: Report, patient: Patient | None, snapshot: Snapshot) -> Raised | None:
+    """What a report raises that is quarantined for who sent it; nothing for a patient nobody enrolled."""
+    if patient is None:
+        return None
+    instrument = snapshot.instruments.get((patient.study_id, report.instrument, report.instrumentVersion))
+    rules = instrument.rules.met(report.answers) if instrument is not None else ()
+    return Raised(patient, rules) if rules else None
 
 
 def _may_speak(arrival: Arrival, report: Report, patient: Patient, staff: Mapping[str, Staff]) -> bool:

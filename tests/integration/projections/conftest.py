@@ -20,6 +20,7 @@ from projections.passwords import hash_password
 from projections.read_api.app import build_app
 from projections.read_api.database import open_database
 from projections.read_api.hashing import PasswordThreads
+from projections.read_api.identity import PERMISSIONS
 from projections.read_api.metrics import Metrics
 from projections.read_api.services import LoginRules, Services
 from projections.study.codes import code_digest
@@ -81,9 +82,14 @@ class World:
             self.claims(f"u-{patient_id}", "patient"), patientId=patient_id, studyId="EB-TEST", siteId=site_id
         )
 
-    def doctor(self, user_id: str = "dr.chen", sites: tuple[str, ...] = ("S-01",)) -> dict[str, str]:
-        """Headers of a doctor's request; the token may claim more sites than the database grants."""
-        return self.sign(self.claims(user_id, "doctor"), sites=sites, permissions=("investigator",))
+    def doctor(
+        self,
+        user_id: str = "dr.chen",
+        sites: tuple[str, ...] = ("S-01",),
+        permissions: tuple[str, ...] = PERMISSIONS,
+    ) -> dict[str, str]:
+        """Headers of a doctor's request; the token may claim more than the database grants."""
+        return self.sign(self.claims(user_id, "doctor"), sites=sites, permissions=permissions)
 
     def admin(self) -> dict[str, str]:
         """Headers of an admin's request."""
@@ -93,8 +99,9 @@ class World:
         self, user_id: str, role: str, sites: tuple[str, ...] = (), password: bool = True
     ) -> None:
         await self.owner.execute(
-            "insert into users (user_id, username, role, password_hash) values ($1, $1, $2, $3)",
-            user_id, role, QUICK_HASH if password else None,
+            "insert into users (user_id, username, role, password_hash, permissions)"
+            " values ($1, $1, $2, $3, $4)",
+            user_id, role, QUICK_HASH if password else None, list(PERMISSIONS if role == "doctor" else ()),
         )  # fmt: skip
         for site in sites:
             await self.owner.execute("insert into user_sites values ($1, $2)", user_id, site)

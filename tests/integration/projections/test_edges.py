@@ -89,9 +89,9 @@ async def test_a_declared_60_megabytes_are_refused_unread(world: World) -> None:
 
 
 async def test_unknown_paths_and_wrong_methods_are_problems_too(world: World) -> None:
-    for path in ("/", "/nothing", "/api/v1/profile/", "/api/v1/trial/patients//visits"):
+    for path in ("/nothing", "/api/v1/profile/", "/api/v1/trial/patients//visits"):
         assert_problem(await world.client.get(path), 404)
-    answer = await world.client.get("/login")
+    answer = await world.client.get("/logout")
     assert_problem(answer, 405)
     assert answer.headers["Allow"] == "POST"
     answer = await world.client.delete("/api/v1/profile")

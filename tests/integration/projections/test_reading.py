@@ -249,8 +249,11 @@ async def test_freshness_is_the_slowest_partitions_and_shows_a_worker_that_stand
         return body["asOf"], body["lag"]
 
     assert await fresh() == (None, None)
-    await world.owner.execute("insert into outbox (written_at, events) values ($1, '[]')", NOW - MINUTE)
+    batch = "insert into outbox (written_at, events, seals) values ($1, '[]', $2)"
+    await world.owner.execute(batch, NOW - MINUTE, '[{"partition": 3}]')
     assert await fresh() == ("2026-11-22T00:59:00Z", 60.0)
+    await world.owner.execute(batch, NOW, "[]")
+    assert await fresh() == ("2026-11-22T00:59:00Z", 60.0), "what people do says nothing of reports"
     await world.owner.execute("insert into offsets values (1, 4, 0, 0, '\\x00', $1)", NOW)
     await world.owner.execute(
         "update offsets set seen_until = $1 where kafka_partition = 3", NOW - 2 * MINUTE

@@ -19,11 +19,16 @@ from loadtest.reports import (
     recorded_instant,
     uuid7,
 )
+from projections.study.model import document
+from projections.study.reading import read_study
+from stream_workers.reports.instruments import read_instrument
 from tests.unit.loadtest.conftest import ORDINARY_DAY, assignment, seeded
 
 ZONES = ("Asia/Shanghai", "Asia/Kolkata", "Europe/Berlin", "America/New_York")
 CLOCK_CHANGES = (date(2026, 3, 8), date(2026, 3, 29), date(2026, 10, 25), date(2026, 11, 1))
 DAYS = (ORDINARY_DAY, *CLOCK_CHANGES)
+STUDY = read_study(Path(__file__).parents[3] / "deploy" / "demo" / "study.yaml")
+STUDY_INSTRUMENTS = [one.id for one in STUDY.instruments]
 
 
 @pytest.mark.parametrize("instrument", ANSWERS)
@@ -43,6 +48,20 @@ def test_a_report_for_an_instrument_of_somebody_elses_study_carries_no_answers()
     prepared = prepare_report(one, one.closesAt, "d-1", seeded(1), secrets.randbits(74))
     report = decode_report(prepared.body)
     assert (report.instrument, report.answers) == ("unheard-of", {})
+
+
+@pytest.mark.parametrize("instrument", STUDY_INSTRUMENTS)
+def test_about_one_report_in_a_hundred_raises_an_alert_and_all_answers_are_in_range(instrument: str) -> None:
+    definition = next(one for one in STUDY.instruments if one.id == instrument)
+    ready = read_instrument(json.dumps(document(definition)))
+    random = seeded(5)
+    raised = 0
+    for _ in range(5000):
+        one = assignment(instrument=instrument)
+        report = decode_report(prepare_report(one, one.closesAt, "d-1", random, secrets.randbits(74)).body)
+        assert ready.flags(report) == {}
+        raised += bool(ready.rules.met(report.answers))
+    assert 25 <= raised <= 90
 
 
 @pytest.mark.parametrize("zone", ZONES)

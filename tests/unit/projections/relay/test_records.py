@@ -70,6 +70,13 @@ def test_the_quarantine_of_what_belongs_to_nobody_is_published_without_a_key(
     assert dict(record.headers)["ce_source"] == b"/studies"
 
 
+def test_only_alerts_go_to_the_alerts_topic() -> None:
+    kinds = ["alert.raised", "alert.acknowledged", "alert.assessed", "alert.closed", "adverse_event.reported"]
+    events = [EVENT | {"id": kind, "type": kind} for kind in kinds]
+    records = event_records(json.dumps(events), Topics(), len)
+    assert [json.loads(record.value)["id"] for record in records if record.topic == ALERTS] == kinds[:-1]
+
+
 def test_an_event_of_another_shape_is_not_published() -> None:
     with pytest.raises(msgspec.ValidationError):
         list(event_records(json.dumps([EVENT | {"answers": {"pain": 3}}]), Topics(), len))

@@ -1,0 +1,51 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+
+/** The running stack that is tested: `EIGHTBELLS_DATA` names its directory, as for the command line. */
+const root = resolve(import.meta.dirname, '../../..')
+const data = resolve(process.env.EIGHTBELLS_DATA ?? resolve(root, '.eightbells'))
+const command = process.env.EIGHTBELLS_COMMAND ?? resolve(root, '.venv/bin/eightbells')
+
+interface Status {
+  api: string
+  gateway: string
+  database: string
+}
+
+export function eightbells(...args: string[]): string {
+  return execFileSync(command, [...args, '--data', data], { encoding: 'utf8', cwd: root, maxBuffer: 64 << 20 })
+}
+
+export const status = JSON.parse(eightbells('status', '--json')) as Status
+
+export interface Login {
+  username: string
+  password: string
+}
+
+export function loginOf(username: string): Login {
+  const file = resolve(data, 'secrets/demo-logins.txt')
+  if (!existsSync(file)) throw new Error(`No demo logins at ${file}: start a stack with \`eightbells demo\`.`)
+  const line = readFileSync(file, 'utf8').split('\n').find((one) => one.startsWith(`${username}\t`))
+  const password = line?.split('\t')[1]
+  if (!password) throw new Error(`No login of ${username} in ${file}`)
+  return { username, password }
+}
+
+/** What a call of the API answers, as this user sees it. */
+export async function apiAs(username: string) {
+  const answer = await fetch(`${status.api}/login`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(loginOf(username)) })
+  const { token } = (await answer.json()) as { token: string }
+  return async <Answer>(path: string): Promise<Answer> => {
+    const found = await fetch(status.api + path, { headers: { Authorization: `Bearer ${token}` } })
+    if (!found.ok) throw new Error(`${path}: ${found.status}`)
+    return (await found.json()) as Answer
+  }
+}
+
+/** One value or row from the stack's own database, by its read-only role. */
+export function fromDatabase(sql: string): string {
+  const script = 'import asyncio, asyncpg, json, sys\nasync def go():\n c = await asyncpg.connect(sys.argv[1])\n print(json.dumps([dict(r) for r in await c.fetch(sys.argv[2])], default=str))\nasyncio.run(go())'
+  return execFileSync(resolve(root, '.venv/bin/python'), ['-c', script, status.database, sql], { encoding: 'utf8', cwd: root })
+}

@@ -1,0 +1,4 @@
+import { defineAsyncComponent } from 'vue'
+
+/** The chart component, fetched when one is first shown. */
+export const LazyChart = defineAsyncComponent(() => import('./EChart.vue'))

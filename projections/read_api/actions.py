@@ -1,0 +1,75 @@
+"""What a person does, on the record: who, in which role, when, old, new, why; and its event."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+from uuid import UUID, uuid4
+
+import msgspec
+import orjson
+
+from projections.read_api.database import Session
+from projections.read_api.identity import Caller
+from projections.read_api.services import Clock
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """What something is done to, and whose it is."""
+
+    kind: Literal["alert", "adverse_event"]
+    id: UUID
+    study_id: str
+    site_id: str
+    patient_id: str
+
+
+class Deed(msgspec.Struct, frozen=True):
+    """What is done, in the past tense of its event; ``why`` in the person's own words."""
+
+    what: str
+    old: Mapping[str, Any] | None
+    new: Mapping[str, Any] | None
+    why: str | None = None
+
+
+async def record(
+    session: Session, clock: Clock, caller: Caller, subject: Subject, deed: Deed, data: Mapping[str, Any]
+) -> None:
+    """Write a deed into ``actions`` and its event into the outbox.
+
+    Args:
+        session: in the transaction that does it, so that there is never one without the other.
+        clock: the time.
+        caller: who does it.
+        subject: to what.
+        deed: what.
+        data: the event's: ids and states, no words of anybody's.
+    """
+    now = clock()
+    await session.rows(
+        "add_action",
+        now,
+        caller.user_id,
+        caller.claims.role,
+        subject.kind,
+        subject.id,
+        subject.site_id,
+        subject.patient_id,
+        deed.what,
+        _json(deed.old),
+        _json(deed.new),
+        deed.why,
+    )
+    event = {
+        "id": str(uuid4()),
+        "type": deed.what,
+        "studyId": subject.study_id,
+        "siteId": subject.site_id,
+        "patientId": subject.patient_id,
+        "at": now,
+        "data": data,
+    }
+    await session.rows("add_event", now, orjson.dumps([event], option=orjson.OPT_UTC_Z).decode())
+
+
+def _json(value: Mapping[str, Any] | None) -> str | None:
+    return None if value is None else orjson.dumps(value).decode()
