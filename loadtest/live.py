@@ -17,6 +17,8 @@ _TEXT, _CLOSE, _PING, _PONG = 0x1, 0x8, 0x9, 0xA
 _END_OF_HEAD: Final = b"\r\n\r\n"
 _AT_ONCE: Final = 50
 _OPEN_S: Final = 60.0
+_TRY_AGAIN: Final = 1013
+_AGAIN_S: Final = 0.5
 
 
 class NotConnected(RuntimeError):
@@ -145,6 +147,8 @@ async def open_readers(
 ) -> list[Reader]:
     """Connect a reader for each token, a few at a time; every first frame has come.
 
+    One that is told to try again later does so, as a dashboard would.
+
     Raises:
         NotConnected: one was refused.
         TimeoutError: it took longer than a minute.
@@ -154,11 +158,18 @@ async def open_readers(
 
     async def connect(token: str) -> Reader:
         async with turn:
-            _, reader = await loop.create_connection(
-                lambda: Reader(f"{host}:{port}", token, heard), host, port
-            )
-            await reader.opened
-            return reader
+            while True:
+                _, reader = await loop.create_connection(
+                    lambda: Reader(f"{host}:{port}", token, heard), host, port
+                )
+                try:
+                    await reader.opened
+                except NotConnected:
+                    if reader.code != _TRY_AGAIN:
+                        raise
+                    await asyncio.sleep(_AGAIN_S)
+                else:
+                    return reader
 
     async with asyncio.timeout(_OPEN_S):
         return await asyncio.gather(*(connect(token) for token in tokens))
