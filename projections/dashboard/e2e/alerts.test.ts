@@ -42,22 +42,22 @@ test('of two people who acknowledge at once the second learns who was first; the
     await Promise.all([logIn(doctor.page, 'dr.chen'), logIn(coordinator.page, 'coord.all')])
     for (const { page } of [doctor, coordinator]) {
       await page.goto(`/alerts/${alert.alertId}`)
-      await page.waitForSelector('.actions button[type=submit]')
+      await page.waitForSelector('.detail .actions > form > button')
     }
     await coordinator.context.setOffline(true) // its page does not hear that the doctor was quicker
     await doctor.page.fill('#note', 'Calling the ward.')
-    await doctor.page.click('.actions button[type=submit]')
+    await doctor.page.click('.detail .actions > form > button')
     await doctor.page.waitForSelector('.el-radio')
     await coordinator.page.evaluate(() => Object.defineProperty(window, 'WebSocket', { value: undefined }))
     await coordinator.context.setOffline(false)
-    await coordinator.page.click('.actions button[type=submit]').catch(() => undefined)
+    await coordinator.page.click('.detail .actions > form > button').catch(() => undefined)
     await coordinator.page.waitForSelector('text=dr.chen')
     expect(await coordinator.page.textContent('main')).toMatch(/dr\.chen (acknowledged this alert first|· acknowledged)|dr\.chen/)
 
     const { page } = doctor
     expect(await page.textContent('.detail')).toContain('Calling the ward.')
     await page.click('.el-radio:has-text("Serious adverse event")')
-    await page.click('.actions button[type=submit]')
+    await page.click('.detail .actions > form > button')
     await page.waitForSelector('#outcome')
     await page.click('text=Report adverse event')
     await page.fill('#term', 'Fever')
@@ -66,7 +66,7 @@ test('of two people who acknowledge at once the second learns who was first; the
     await page.click('.el-dialog button[type=submit]')
     await page.waitForSelector('text=An adverse event has been reported.')
     await page.fill('#outcome', 'Recovered')
-    await page.click('.actions button[type=submit]')
+    await page.click('.detail .actions > form > button')
     await page.waitForSelector('text=Closed: Recovered')
     await page.goto('/adverse-events')
     await page.waitForSelector(`tr:has-text("${alert.patientId}"):has-text("Fever")`)

@@ -58,6 +58,14 @@ for (const [size, width] of Object.entries(WIDTHS))
             await page.waitForTimeout(400)
             found.push(...(await check(page, `dialog ${size} ${language} ${theme}`)))
           }
+          await page.evaluate(() => sessionStorage.clear())
+          await logIn(page, 'coord.all') // who sees forty sites and the quarantine
+          for (const sight of (await sights(page)).filter((one) => ['now', 'quarantine', 'compliance'].includes(one.name))) {
+            await page.goto(sight.path)
+            await page.waitForSelector(sight.ready)
+            await page.waitForTimeout(300)
+            found.push(...(await check(page, `${sight.name} of all sites ${size} ${language} ${theme}`)))
+          }
         } finally {
           await close()
         }
