@@ -59,11 +59,11 @@ const LAST_ID = 9_999_999_999
  * Patients who are new report their morning within some seconds. They are enrolled first, with ids that sort
  * before all others, because tokens are minted from the lowest id on; so each burst moves the counters.
  */
-export async function prepareBurst(patients: number): Promise<(overSeconds: number) => Promise<void>> {
+export async function prepareBurst(patients: number, onlySite?: string): Promise<(overSeconds: number) => Promise<void>> {
   const folder = mkdtempSync(join(tmpdir(), 'eightbells-burst-'))
   const prefix = `A-${LAST_ID - Math.floor(Date.now() / 1000)}`
   const yesterday = new Date(Date.now() - 86_400_000).toISOString().slice(0, 10)
-  const sites = (JSON.parse(fromDatabase('select site_id from sites order by 1')) as { site_id: string }[]).map((row) => row.site_id)
+  const sites = onlySite ? [onlySite] : (JSON.parse(fromDatabase('select site_id from sites order by 1')) as { site_id: string }[]).map((row) => row.site_id)
   const lines = Array.from({ length: patients }, (_, index) => `${prefix}-${index},${sites[index % sites.length]},${yesterday}`)
   writeFileSync(join(folder, 'new.csv'), ['patientId,siteId,startDate', ...lines].join('\n'))
   eightbells('enrol', join(folder, 'new.csv'), '--no-codes')

@@ -113,7 +113,7 @@ const en: Messages = {
   },
   now: {
     title: 'Now',
-    lead: 'Windows that have opened within the last 24 hours.',
+    lead: 'Windows that are open, or have closed within the last 24 hours.',
     totals: 'Totals',
     rate: 'Reports per second',
     rateHint: 'completed reports, averaged over {s} s',
