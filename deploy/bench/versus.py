@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import uuid
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,7 +13,7 @@ import msgspec
 from deploy.bench.measured import NotMeasurable, cpu_seconds, free_port, running
 from deploy.local.readiness import http_ready
 from ingest_gateway.auth.keys import KeyRing
-from ingest_gateway.auth.tokens import AUDIENCE, ISSUER, LIFETIME_S, Claims, issue
+from ingest_gateway.auth.tokens import issue, patient_claims
 from ingest_gateway.contracts.topics import topic_specs
 from ingest_gateway.process.topics import ensure_topics
 from loadtest.burst import Clock, Plan, Sent, send_burst
@@ -167,23 +166,10 @@ async def _burst(url: str, reporters: Sequence[Assignment], shape: Shape, seed: 
 
 def synthetic_assignments(reports: int, keys: KeyRing, now: datetime) -> list[Assignment]:
     """Reports of made-up patients, each with a signed token of its own; nobody looks for them afterwards."""
-    issued_at = int(now.timestamp())
     made = []
     for number in range(1, reports + 1):
         patient_id = f"P-{number:06d}"
-        claims = Claims(
-            userId=f"u-{patient_id}",
-            role="patient",
-            iss=ISSUER,
-            aud=AUDIENCE,
-            iat=issued_at,
-            exp=issued_at + LIFETIME_S,
-            jti=str(uuid.uuid4()),
-            sid=str(uuid.uuid4()),
-            patientId=patient_id,
-            studyId="EB-DEMO",
-            siteId="S-01",
-        )
+        claims = patient_claims(patient_id, f"u-{patient_id}", "EB-DEMO", "S-01", now)
         made.append(
             Assignment(
                 patientId=patient_id,

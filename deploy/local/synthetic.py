@@ -13,7 +13,7 @@ import msgspec
 
 from deploy.local.state import Stack, database_url, token_keys_file
 from ingest_gateway.auth.keys import load_keys
-from ingest_gateway.auth.tokens import AUDIENCE, ISSUER, LIFETIME_S, Claims, issue
+from ingest_gateway.auth.tokens import issue, patient_claims
 from projections.study.cohort import CohortError
 from projections.study.enrolment import EnrolmentRequest, enrol
 from projections.study.model import Study
@@ -101,20 +101,7 @@ def _write(data: Path, study: Study, patient_id: str, site_id: str, now: datetim
         "deviceId": "doctor",
         "answers": {},
     }
-    issued = int(now.timestamp())
-    claims = Claims(
-        userId=f"u-{patient_id}",
-        role="patient",
-        iss=ISSUER,
-        aud=AUDIENCE,
-        iat=issued,
-        exp=issued + LIFETIME_S,
-        jti=str(uuid.uuid4()),
-        sid=str(uuid.uuid4()),
-        patientId=patient_id,
-        studyId=study.study_id,
-        siteId=site_id,
-    )
+    claims = patient_claims(patient_id, f"u-{patient_id}", study.study_id, site_id, now)
     token = issue(claims, load_keys(token_keys_file(data)))
     return Prepared(report_id, json.dumps(body).encode(), token)
 

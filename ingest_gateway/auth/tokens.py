@@ -1,6 +1,8 @@
 """Issuing and verifying access tokens with PyJWT: everywhere but on the gateway's hot path (see ``hot``)."""
 
+from datetime import datetime
 from typing import Final, Literal
+from uuid import uuid4
 
 import jwt
 import msgspec
@@ -41,6 +43,32 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True):
     siteId: str | None = None
     sites: tuple[str, ...] = ()
     permissions: tuple[str, ...] = ()
+
+
+def patient_claims(patient_id: str, user_id: str, study_id: str, site_id: str, now: datetime) -> Claims:
+    """The claims of a login of its own for a patient.
+
+    Args:
+        patient_id: as enrolled.
+        user_id: the patient's user.
+        study_id: the patient's.
+        site_id: the patient's.
+        now: an aware instant; from then on the claims are good for ``LIFETIME_S``.
+    """
+    issued_at = int(now.timestamp())
+    return Claims(
+        userId=user_id,
+        role="patient",
+        iss=ISSUER,
+        aud=AUDIENCE,
+        iat=issued_at,
+        exp=issued_at + LIFETIME_S,
+        jti=str(uuid4()),
+        sid=str(uuid4()),
+        patientId=patient_id,
+        studyId=study_id,
+        siteId=site_id,
+    )
 
 
 def issue(claims: Claims, keys: KeyRing) -> str:

@@ -1,7 +1,6 @@
 """Mint access tokens for load tests and demonstrations, each with the window that should be answered."""
 
 import json
-import uuid
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -10,7 +9,7 @@ from zoneinfo import ZoneInfo
 import asyncpg
 
 from ingest_gateway.auth.keys import KeyRing
-from ingest_gateway.auth.tokens import AUDIENCE, ISSUER, LIFETIME_S, Claims, issue
+from ingest_gateway.auth.tokens import issue, patient_claims
 from projections.schedule import Window, on_time_instant
 from projections.sql import queries
 from projections.study.publishing import NoSuchStudy, read_published
@@ -75,22 +74,9 @@ def _lines(
     keys: KeyRing,
     now: datetime,
 ) -> Iterator[dict[str, str]]:
-    issued_at = int(now.timestamp())
     zones = {name: ZoneInfo(name) for name in {row["time_zone"] for row in rows}}
     for number, row in enumerate(rows, start=1):
-        claims = Claims(
-            userId=row["user_id"],
-            role="patient",
-            iss=ISSUER,
-            aud=AUDIENCE,
-            iat=issued_at,
-            exp=issued_at + LIFETIME_S,
-            jti=str(uuid.uuid4()),
-            sid=str(uuid.uuid4()),
-            patientId=row["patient_id"],
-            studyId=study_id,
-            siteId=row["site_id"],
-        )
+        claims = patient_claims(row["patient_id"], row["user_id"], study_id, row["site_id"], now)
         window = Window(row["opens_at"], row["closes_at"], row["late_until"])
         recorded_at = on_time_instant(window, now, number * _GOLDEN % 1).astimezone(zones[row["time_zone"]])
         yield {

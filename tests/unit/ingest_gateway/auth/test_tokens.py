@@ -4,6 +4,7 @@ import base64
 import json
 import secrets
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import jwt
@@ -11,7 +12,7 @@ import msgspec
 import pytest
 
 from ingest_gateway.auth.keys import KeyRing
-from ingest_gateway.auth.tokens import Claims, InvalidToken, issue, verify
+from ingest_gateway.auth.tokens import Claims, InvalidToken, issue, patient_claims, verify
 
 NOW = 1_790_000_000
 KEYS = KeyRing("k1", {"k1": secrets.token_bytes(32), "k0": secrets.token_bytes(32)})
@@ -45,6 +46,17 @@ def signed(header: dict[str, Any] | None = None, key: bytes | None = None, **cha
 
 def test_an_issued_token_verifies_with_the_same_claims() -> None:
     assert verify(issue(CLAIMS, KEYS), KEYS, NOW) == CLAIMS
+
+
+def test_a_patients_claims_are_good_for_a_day_and_each_login_is_its_own() -> None:
+    now = datetime.fromtimestamp(NOW, UTC)
+    one, other = (patient_claims("P-000123", "u-P-000123", "EB-DEMO", "S-01", now) for _ in range(2))
+    for instant in (now, now + timedelta(hours=23, minutes=59)):
+        assert verify(issue(one, KEYS), KEYS, instant.timestamp()) == one
+    with pytest.raises(InvalidToken):
+        verify(issue(one, KEYS), KEYS, (now + timedelta(days=1)).timestamp())
+    assert msgspec.structs.replace(one, iat=CLAIMS.iat, exp=CLAIMS.exp, jti="j", sid="s") == CLAIMS
+    assert (one.jti, one.sid) != (other.jti, other.sid)
 
 
 def test_a_token_of_an_older_key_still_verifies() -> None:
