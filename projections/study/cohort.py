@@ -89,6 +89,8 @@ def parse_cohort(
         findings += [BadLine(line, problem) for problem in problems]
         if patient is not None:
             cohort.append(patient)
+    if not cohort and not findings:
+        findings.append(BadLine(header_line, "names the columns, but no patient follows."))
     if findings:
         raise CohortError(file, findings)
     return cohort

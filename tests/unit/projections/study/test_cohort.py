@@ -122,6 +122,11 @@ def test_a_wrong_header_is_explained(header: str, expected: str) -> None:
     assert any(expected in one for one in findings(header + "\n"))
 
 
+@pytest.mark.parametrize("rest", ["", "\n", "\n,,,,,,,\n  \n"])
+def test_a_header_alone_is_an_error_that_says_so(rest: str) -> None:
+    assert findings(HEADER + rest) == ["c.csv:1: names the columns, but no patient follows."]
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
 def test_other_encodings_than_utf_8_are_refused_with_the_line(encoding: str) -> None:
     told = findings(f"{HEADER}P-1,S-01,2026-11-22,,,,Müller,\n".encode(encoding))

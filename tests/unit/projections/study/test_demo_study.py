@@ -41,6 +41,16 @@ def test_the_diary_is_asked_for_twice_a_day_for_two_weeks() -> None:
     assert (morning.window.late_until - morning.window.closes_at).total_seconds() == 3600
 
 
+def test_every_alert_rule_has_a_name_in_both_languages_and_each_level_has_one() -> None:
+    rules = [rule for instrument in STUDY.instruments for rule in instrument.alerts]
+    assert {rule.id: (rule.text or {}).keys() for rule in rules} == {
+        "fever": {"zh", "en"},
+        "severe-pain": {"zh", "en"},
+        "self-harm": {"zh", "en"},
+    }
+    assert {rule.level for rule in rules} == {"routine", "urgent", "critical"}
+
+
 def test_the_phq_9_keeps_its_credit_line_and_its_last_item_raises_a_critical_alert() -> None:
     phq = next(one for one in STUDY.instruments if one.id == "phq-9")
     assert phq.copyright == (
