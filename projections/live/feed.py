@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
 import asyncpg
 
+from projections import postgres
 from projections.live.events import Batch, Counters, LiveEvent, counters_event, read_events, slots_of
 from projections.live.hub import Hub
 from projections.live.metrics import LiveMetrics
@@ -21,14 +21,6 @@ _FRESHNESS: Final = queries("read_api")["freshness"]
 _AT_ONCE: Final = 20
 _IDLE_S: Final = 1.0
 _AGAIN_S: Final = 0.25
-_STATEMENT_S: Final = 5.0
-_AWAY: Final = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-)
 
 Clock = Callable[[], datetime]
 
@@ -62,10 +54,10 @@ class Feed:
         failed: str | None = None
         while True:
             try:
-                async with self._connection() as connection:
+                async with postgres.connection(self._database_url, "eightbells live") as connection:
                     failed = None
                     await self._follow(connection)
-            except _AWAY as error:
+            except postgres.AWAY as error:
                 self._metrics.feed_losses.inc()
                 if type(error).__name__ != failed:
                     failed = type(error).__name__
@@ -102,6 +94,11 @@ class Feed:
             return False
         as_of = await connection.fetchval(_FRESHNESS)
         rows = await connection.fetch(_SQL["batches_after"], head.batch, _AT_ONCE)
+        if (
+            not rows or rows[0]["batch"] != head.batch + 1
+        ):  # away so long that the relay forgot what came next
+            self._hub.begin_again(state["epoch"], state["last_batch"])
+            return False
         batches = [
             Batch(row["batch"], read_events(row["events"])) for row in rows if row["epoch"] == head.epoch
         ]
@@ -127,25 +124,6 @@ class Feed:
 
     def _wake(self, _: object) -> None:
         self._news.set()
-
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[asyncpg.Connection]:
-        connection = await asyncpg.connect(
-            self._database_url,
-            timeout=_STATEMENT_S,
-            command_timeout=_STATEMENT_S,
-            server_settings={
-                "application_name": "eightbells live",
-                "statement_timeout": str(int(_STATEMENT_S * 1000)),
-                "tcp_keepalives_idle": "5",
-                "tcp_keepalives_interval": "2",
-                "tcp_keepalives_count": "3",
-            },
-        )
-        try:
-            yield connection
-        finally:
-            connection.terminate()
 
 
 async def read_counters(

@@ -68,8 +68,11 @@ class Hub:
         In the same epoch the feed reads on from where it was; in another, everybody has to read everything
         again.
         """
-        if self.head is not None and self.head.epoch == epoch and batch >= self.head.batch:
-            return
+        if self.head is None or self.head.epoch != epoch or batch < self.head.batch:
+            self.begin_again(epoch, batch)
+
+    def begin_again(self, epoch: str, batch: int) -> None:
+        """Go on from this batch, whatever was before it: whoever is connected reads everything again."""
         again = self.head is not None
         self._kept.clear()
         self._counters.clear()

@@ -77,12 +77,10 @@ class Replays:
         self, session: Session, subscriber: Subscriber, after: int, head: Position
     ) -> list[LiveEvent] | None:
         """The events of the subscriber's sites; None where they are too many or too long ago."""
-        if not await session.value("reaches_back_to", after):
-            return None
         rows = await session.rows(
             "events_between", after, head.batch, sorted(subscriber.scope.sites), self._most_events + 1
         )
-        if len(rows) > self._most_events:
+        if len(rows) > self._most_events or not await session.value("reaches_back_to", after):
             return None
         events = [event for row in rows if (event := read_event(row["event"].encode())) is not None]
         return events + await self._counters(session, events, head)

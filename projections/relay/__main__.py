@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 import sys
+from datetime import UTC, datetime, timedelta
 
 import uvloop
 from prometheus_client import CollectorRegistry
@@ -13,6 +14,7 @@ from ingest_gateway.process.admin import admin_listener
 from ingest_gateway.process.logs import configure_logging
 from projections.relay.metrics import Metrics
 from projections.relay.relay import Relay
+from projections.relay.retention import Retention
 from projections.relay.settings import Settings
 
 _log = logging.getLogger("projections.relay")
@@ -36,7 +38,13 @@ async def run(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     registry = CollectorRegistry()
-    relay = Relay(settings.database_url, settings.kafka_bootstrap, Metrics(registry), settings.poll_ms / 1000)
+    relay = Relay(
+        settings.database_url,
+        settings.kafka_bootstrap,
+        Metrics(registry),
+        Retention(timedelta(days=settings.outbox_days), lambda: datetime.now(UTC)),
+        settings.poll_ms / 1000,
+    )
 
     def readiness() -> str | None:
         return "Shutting down" if stopping.is_set() else relay.why_not_ready()

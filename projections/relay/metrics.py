@@ -26,6 +26,11 @@ class Metrics:
             "Numbered batches that Kafka does not have yet.",
             registry=registry,
         )
+        self.forgotten = Counter(
+            "eightbells_relay_forgotten_batches",
+            "Old published outbox batches that were deleted.",
+            registry=registry,
+        )
         self.failures = Counter(
             "eightbells_relay_failures",
             "Times that work stopped and began again, by what failed.",

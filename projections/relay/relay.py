@@ -2,18 +2,19 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from itertools import chain
 from typing import Final
 
 import asyncpg
 from aiokafka.errors import KafkaError
 
+from projections import postgres
 from projections.relay.metrics import Metrics
 from projections.relay.numbering import Head, enter_epoch, number_batches, try_to_lead
 from projections.relay.publishing import Publisher, TopicsMissing, open_publisher
 from projections.relay.records import Topics, event_records, seal_records
+from projections.relay.retention import Retention, sweep
 from projections.sql import queries
 
 _log = logging.getLogger(__name__)
@@ -22,22 +23,15 @@ _STANDBY_S: Final = 0.5
 _AGAIN_S: Final = 1.0
 _IDLE_S: Final = 1.0
 _SEND_S: Final = 15.0
-_STATEMENT_S: Final = 5.0
 _READ_BATCHES: Final = 4
 _TOPICS: Final = Topics()
-_AWAY: Final = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # of a connection that is killed while a statement is sent
-)
 
 
 class Relay:
     """One relay process; ``run`` ends only when it is cancelled. ``leads`` says whether it has the lock.
 
-    ``poll_s`` is how often a leader looks for committed batches, in seconds.
+    ``poll_s`` is how often a leader looks for committed batches, in seconds; ``retention`` says what it may
+    forget of them.
     """
 
     def __init__(
@@ -45,12 +39,14 @@ class Relay:
         database_url: str,
         bootstrap: str,
         metrics: Metrics,
+        retention: Retention,
         poll_s: float = 0.05,
         topics: Topics = _TOPICS,
     ) -> None:
         self._database_url = database_url
         self._bootstrap = bootstrap
         self._metrics = metrics
+        self._retention = retention
         self._poll_s = poll_s
         self._topics = topics
         self._postgres: str | None = "Waiting for Postgres"
@@ -70,7 +66,7 @@ class Relay:
                 async with self._connection() as connection:
                     await self._stand_by(connection)
                     await self._lead(connection)
-            except _AWAY as error:
+            except postgres.AWAY as error:
                 self._postgres = self._failed("postgres", self._postgres, "Waiting for Postgres", error)
             await asyncio.sleep(_AGAIN_S)
 
@@ -83,13 +79,13 @@ class Relay:
             await asyncio.sleep(_STANDBY_S)
 
     async def _lead(self, connection: asyncpg.Connection) -> None:
-        """Number on this connection for as long as it lives; publish beside it."""
+        """Number on this connection for as long as it lives; publish and forget beside it."""
         head, published = await enter_epoch(connection)
         self._newest = head.batch
         _log.info("leading", extra={"cursor": head.cursor, "published": published})
         self.leads, self._postgres = True, None
         self._metrics.leading.set(1)
-        publishing = asyncio.create_task(self._keep_publishing())
+        beside = [asyncio.create_task(self._keep_publishing()), asyncio.create_task(self._keep_forgetting())]
         try:
             while True:
                 self._count(await number_batches(connection))
@@ -97,8 +93,9 @@ class Relay:
         finally:
             self.leads = False
             self._metrics.leading.set(0)
-            publishing.cancel()
-            await asyncio.gather(publishing, return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
 
     def _count(self, head: Head | None) -> None:
         if head is not None:
@@ -116,7 +113,7 @@ class Relay:
                 ):
                     self._kafka = None
                     await self._publish(connection, publisher)
-            except (*_AWAY, KafkaError, TopicsMissing) as error:
+            except (*postgres.AWAY, KafkaError, TopicsMissing) as error:
                 self._kafka = self._failed("publishing", self._kafka, "Publishing waits", error)
             except Exception as error:  # a batch that cannot be read: loud, and tried again after a repair
                 self._kafka = self._failed("publishing", None, "Publishing cannot go on", error)
@@ -149,6 +146,15 @@ class Relay:
             for topic, count in counts.items():
                 self._metrics.published.labels(topic).inc(count)
 
+    async def _keep_forgetting(self) -> None:
+        """Forget old batches now and then; what fails is tried again the next time."""
+        while True:
+            try:
+                await sweep(self._connection, self._retention.before(), self._metrics.forgotten.inc)
+            except postgres.AWAY as error:
+                self._failed("retention", None, "Old batches stay", error)
+            await asyncio.sleep(self._retention.every_s)
+
     async def _wait_for_news(self) -> None:
         """Until a batch is numbered, or a second has gone by."""
         try:
@@ -158,27 +164,8 @@ class Relay:
             return
         self._news.clear()
 
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[asyncpg.Connection]:
-        """A connection whose end Postgres notices soon, so that the lock of a lost relay is set free."""
-        connection = await asyncpg.connect(
-            self._database_url,
-            timeout=_STATEMENT_S,
-            command_timeout=_STATEMENT_S,
-            server_settings={
-                "application_name": "eightbells relay",
-                "statement_timeout": str(int(_STATEMENT_S * 1000)),
-                "lock_timeout": "2000",
-                "idle_in_transaction_session_timeout": "5000",
-                "tcp_keepalives_idle": "5",
-                "tcp_keepalives_interval": "2",
-                "tcp_keepalives_count": "3",
-            },
-        )
-        try:
-            yield connection
-        finally:
-            connection.terminate()
+    def _connection(self) -> AbstractAsyncContextManager[asyncpg.Connection]:
+        return postgres.connection(self._database_url, "eightbells relay")
 
     def _failed(self, part: str, before: str | None, what: str, error: Exception) -> str:
         """Count a failure, log it unless it is the same as before, and say it in a few words."""

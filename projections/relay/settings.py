@@ -17,3 +17,9 @@ class Settings(BaseSettings):
     admin_port: int = Field(9083, ge=0, le=65535, description="Port of the admin listener.")
     log_level: str = Field("INFO", description="Least severe level that is logged.")
     poll_ms: int = Field(50, ge=5, le=5000, description="How often it looks for committed batches.")
+    outbox_days: int = Field(
+        30,
+        ge=1,
+        le=36_500,
+        description="Days after which published outbox batches are deleted; the newest 1,000 stay.",
+    )

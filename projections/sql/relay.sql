@@ -51,3 +51,17 @@ select batch, events, seals from outbox where batch > $1 order by batch limit $2
 
 -- name: published
 update relay_state set published_batch = $1 where published_batch < $1
+
+-- Deletes the oldest published batches up to the first that is too young: $1 written before, $2 how many of the
+-- newest stay in any case, $3 the most of one statement.
+-- name: forget_batches
+with oldest as (
+    select batch, written_at from outbox
+    where batch <= (select published_batch - $2::bigint from relay_state)
+    order by batch
+    limit $3
+)
+delete from outbox
+where batch <= (select max(batch) from oldest where written_at < $1)
+    and batch < all (select batch from oldest where written_at >= $1)
+returning batch

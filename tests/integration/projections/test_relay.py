@@ -3,6 +3,7 @@ import json
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 
 import asyncpg
 import pytest
@@ -17,6 +18,7 @@ from projections.relay.metrics import Metrics
 from projections.relay.numbering import CHANNEL, enter_epoch, number_batches
 from projections.relay.records import Topics
 from projections.relay.relay import Relay
+from projections.relay.retention import Retention
 from tests.conftest import Database, Services
 from tests.integration.projections.conftest import NOW
 
@@ -98,7 +100,8 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
 
 @asynccontextmanager
 async def relaying(url: str, bootstrap: str, topics: Topics) -> AsyncIterator[Relay]:
-    relay = Relay(url, bootstrap, Metrics(CollectorRegistry()), 0.01, topics)
+    retention = Retention(timedelta(days=30), lambda: NOW)
+    relay = Relay(url, bootstrap, Metrics(CollectorRegistry()), retention, 0.01, topics)
     task = asyncio.create_task(relay.run())
     try:
         yield relay
