@@ -12,13 +12,13 @@ async function openAlert(): Promise<Alert> {
   for (let attempt = 0; attempt < 4; attempt += 1) {
     const { alerts } = await ask<{ alerts: Alert[] }>('/api/v1/alerts?state=open&limit=1')
     if (alerts[0]) return alerts[0]
-    await (await prepareBurst(500, 'S-01'))(4) // one report in a hundred raises an alert
+    await prepareBurst(500, ['S-01'])(4) // one report in a hundred raises an alert
   }
   throw new Error('No open alert at S-01: the bursts raised none.')
 }
 
 test('an alert appears by itself, in the list and in the counter, without a reload', async () => {
-  const burst = await prepareBurst(1000)
+  const burst = prepareBurst(1000)
   const { page, complaints, close } = await visitor()
   try {
     await logIn(page, 'coord.all')

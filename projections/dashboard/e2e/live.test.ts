@@ -28,7 +28,7 @@ function counted(): Record<string, Row> {
 }
 
 test('a burst is seen arriving without a reload, and afterwards the numbers are the database’s', async () => {
-  const burst = await prepareBurst(PATIENTS)
+  const burst = prepareBurst(PATIENTS)
   const { page, complaints, close } = await visitor()
   try {
     await logIn(page, 'coord.all')

@@ -55,19 +55,30 @@ export function fromDatabase(sql: string): string {
 const run = promisify(execFile)
 const LAST_ID = 9_999_999_999
 
+/** The study's sites, by id. */
+export function allSites(): string[] {
+  return (JSON.parse(fromDatabase('select site_id from sites order by 1')) as { site_id: string }[]).map((row) => row.site_id)
+}
+
 /**
- * Patients who are new report their morning within some seconds. They are enrolled first, with ids that sort
- * before all others, because tokens are minted from the lowest id on; so each burst moves the counters.
+ * Enrol patients who are new, in turn at these sites, and mint their tokens; the folder holds the file `tokens`.
+ * Their ids sort before all others, because tokens are minted from the lowest id on; so what they report moves
+ * the counters.
  */
-export async function prepareBurst(patients: number, onlySite?: string): Promise<(overSeconds: number) => Promise<void>> {
+export function enrolNew(patients: number, sites: readonly string[], visitCode = 'diary-am'): string {
   const folder = mkdtempSync(join(tmpdir(), 'eightbells-burst-'))
   const prefix = `A-${LAST_ID - Math.floor(Date.now() / 1000)}`
   const yesterday = new Date(Date.now() - 86_400_000).toISOString().slice(0, 10)
-  const sites = onlySite ? [onlySite] : (JSON.parse(fromDatabase('select site_id from sites order by 1')) as { site_id: string }[]).map((row) => row.site_id)
   const lines = Array.from({ length: patients }, (_, index) => `${prefix}-${index},${sites[index % sites.length]},${yesterday}`)
   writeFileSync(join(folder, 'new.csv'), ['patientId,siteId,startDate', ...lines].join('\n'))
   eightbells('enrol', join(folder, 'new.csv'), '--no-codes')
-  eightbells('tokens', 'mint', '--patients', String(patients), '--visit-code', 'diary-am', '--out', join(folder, 'tokens'))
+  eightbells('tokens', 'mint', '--patients', String(patients), '--visit-code', visitCode, '--out', join(folder, 'tokens'))
+  return folder
+}
+
+/** Patients who are new report their morning within some seconds; they are enrolled before. */
+export function prepareBurst(patients: number, sites: readonly string[] = allSites()): (overSeconds: number) => Promise<void> {
+  const folder = enrolNew(patients, sites)
   return async (overSeconds) => {
     const args = ['loadtest', 'burst', '--tokens', join(folder, 'tokens'), '--patients', String(patients), '--over', String(overSeconds), '--retry', '--data', data]
     await run(command, args, { cwd: root }).finally(() => rmSync(folder, { recursive: true }))
