@@ -1,6 +1,5 @@
 import { createI18n } from 'vue-i18n'
-import en from './en'
-import zh from './zh'
+import { en, zh } from './messages'
 
 export type Language = 'zh' | 'en'
 export const LANGUAGES: readonly Language[] = ['zh', 'en']

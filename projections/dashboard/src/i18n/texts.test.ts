@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest'
-import en from './en'
-import zh from './zh'
+import { en, zh } from './messages'
 
 type Tree = { [key: string]: string | Tree }
 
@@ -9,6 +8,7 @@ function texts(tree: Tree, path = ''): [string, string][] {
 }
 
 const holes = (text: string) => [...new Set([...text.matchAll(/\{(\w+)\}/g)].map((match) => match[1]))].sort().join()
+const sources = Object.values(import.meta.glob<string>(['../**/*.{ts,vue}', '!../**/*.test.ts', '!./texts/*'], { query: '?raw', import: 'default', eager: true })).join('\n')
 
 test('both languages have the same texts, with the same holes, and none is empty', () => {
   const chinese = new Map(texts(zh))
@@ -18,4 +18,17 @@ test('both languages have the same texts, with the same holes, and none is empty
     expect(text, key).not.toBe('')
     expect(holes(text), key).toBe(holes(chinese.get(key) ?? ''))
   }
+})
+
+test('every text that a component asks for is there', () => {
+  const known = new Set(texts(zh).map(([key]) => key))
+  const asked = [...sources.matchAll(/\bt\(\s*'([\w.]+)'/g)].map((match) => match[1]!)
+  expect(asked.length).toBeGreaterThan(100)
+  expect(asked.filter((key) => !known.has(key))).toEqual([])
+})
+
+test('no text is left that nothing asks for', () => {
+  const computed = [...sources.matchAll(/`([a-zA-Z]+(?:\.[a-zA-Z]+)*)(?:\.\w*|\[")\$\{/g)].map((match) => match[1]!)
+  const used = (key: string) => sources.includes(`'${key}'`) || computed.some((start) => key.startsWith(`${start}.`))
+  expect(texts(zh).map(([key]) => key).filter((key) => !used(key))).toEqual([])
 })
