@@ -6,16 +6,23 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DASHBOARD := projections/dashboard
-NPM := npm --prefix $(DASHBOARD)
-.PHONY: dashboard dashboard-test dashboard-e2e screenshots help demo test lint types unit contract integration system bench lock reference clean
+BUILT := $(DASHBOARD)/dist/index.html
+MODULES := $(DASHBOARD)/node_modules/.ready
+NPM := npm --silent --prefix $(DASHBOARD)
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export NODE_USE_SYSTEM_CA ?= 1
+FLAKES ?= 20
+below = $(foreach path,$(wildcard $1/*),$(path) $(call below,$(path)))
+.PHONY: help demo test lint types unit contract integration system dashboard dashboard-test dashboard-e2e chromium \
+	flakes screenshots bench reference lock clean
 
 help: ## Say what can be made
 	@grep -E '^[a-z0-9-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 18
 
-demo: $(READY) ## Start everything, send 20,000 morning reports, verify that none is lost
+demo: $(READY) $(BUILT) ## Start everything, send 20,000 morning reports, verify that none is lost
 	@$(BIN)/eightbells demo
 
-test: lint types unit contract integration system ## Everything: lint, types, and all tests on real Kafka and PostgreSQL
+test: lint types unit contract integration system dashboard-test dashboard-e2e ## Everything: lint, types, and all tests on real Kafka and PostgreSQL, and in a browser
 
 lint: $(READY) ## ruff: rules and format
 	$(BIN)/ruff check .
@@ -36,23 +43,34 @@ integration: $(READY) ## Each part on real Kafka and PostgreSQL
 system: $(READY) ## The whole, seen from outside: HTTP, SQL and the command line
 	$(BIN)/pytest tests/system
 
-dashboard: $(READY) $(DASHBOARD)/node_modules/.ready ## Build the dashboard that the read API serves
-	@$(NPM) run --silent build
+dashboard: $(BUILT) ## Build the dashboard that the read API serves
 
-dashboard-test: dashboard ## The dashboard's types, rules, unit tests and JavaScript budget
-	@$(NPM) run --silent typecheck
-	@$(NPM) run --silent lint
-	@$(NPM) run --silent test
+dashboard-test: $(BUILT) ## The dashboard's types against the API's, rules, unit tests and JavaScript budget
+	@$(NPM) run typecheck
+	@$(NPM) run lint
+	@$(NPM) test
+	@$(NPM) run budget
 
-dashboard-e2e: dashboard ## Browser tests against the running stack (EIGHTBELLS_DATA); needs Chromium
-	@$(NPM) run --silent e2e
+dashboard-e2e: $(BUILT) chromium ## Browser tests, on a stack of their own or that of EIGHTBELLS_DATA
+	@$(BIN)/python -m tests.stack $(NPM) run e2e
 
-screenshots: dashboard ## Pictures of every page in projections/dashboard/e2e/out, of the running stack
-	@$(NPM) run --silent screenshots
+flakes: $(BUILT) chromium ## The browser tests that watch live push, FLAKES times in a row
+	@$(BIN)/python -m tests.stack --times $(FLAKES) $(NPM) run e2e:live
 
-$(DASHBOARD)/node_modules/.ready: $(DASHBOARD)/package-lock.json
-	@npm --version >/dev/null 2>&1 || { echo "the dashboard is built with Node.js 20 or newer and npm; install them" >&2; exit 2; }
-	@$(NPM) ci --loglevel error
+screenshots: $(BUILT) chromium ## Pictures of every page in projections/dashboard/e2e/out
+	@$(BIN)/python -m tests.stack $(NPM) run screenshots
+
+chromium: $(MODULES)
+	@node $(DASHBOARD)/scripts/chromium.mjs
+
+$(BUILT): $(MODULES) $(filter-out %.test.ts %/schema.ts,$(call below,$(DASHBOARD)/src)) \
+		$(wildcard $(DASHBOARD)/public/* $(DASHBOARD)/scripts/*) $(addprefix $(DASHBOARD)/,index.html package.json vite.config.ts)
+	@echo "Building the dashboard; this takes about ten seconds."
+	@$(NPM) run build
+
+$(MODULES): $(DASHBOARD)/package-lock.json | $(READY)
+	@echo "Fetching what the dashboard is built with, once; this takes about a minute."
+	@npm --prefix $(DASHBOARD) ci --loglevel error > /dev/null
 	@: > $@
 
 bench: $(READY) ## CPU per report: our gateway against the peer, and the whole way
@@ -76,6 +94,7 @@ $(READY): requirements/dev.lock pyproject.toml
 	@echo "Making the environment in $(VENV), once; this takes about a minute."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	@$(BIN)/python requirements/link_node.py
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@: > $@
 

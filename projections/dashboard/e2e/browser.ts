@@ -1,10 +1,10 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type BrowserContext, chromium, type Page } from 'playwright-core'
+import { chromiumPath } from '../scripts/chromium.mjs'
 import { loginOf, status } from './stack'
 
-const CANDIDATES = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
 const FLAGS = [
   '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
   '--disable-component-update', '--disable-sync', '--lang=zh-CN',
@@ -25,18 +25,12 @@ export interface Manner {
   theme?: 'light' | 'dark'
 }
 
-function executable(): string {
-  const found = CANDIDATES.find((path) => path && existsSync(path))
-  if (!found) throw new Error('No Chromium. Install it (Debian, Ubuntu: apt-get install -y chromium), or set CHROMIUM to its path.')
-  return found
-}
-
 /** A browser of its own, with a profile that is thrown away. */
 export async function visitor(manner: Manner = {}): Promise<Visitor> {
   const profile = mkdtempSync(join(tmpdir(), 'eightbells-browser-'))
   const { width = 1440, height = 900, language = 'en', theme = 'light' } = manner
   const context = await chromium.launchPersistentContext(profile, {
-    executablePath: executable(),
+    executablePath: chromiumPath(),
     headless: true,
     args: FLAGS,
     viewport: { width, height },
