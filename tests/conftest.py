@@ -1,5 +1,6 @@
-"""A real Kafka and PostgreSQL for the tests that need them: one stack a session, a fresh database a test.
+"""A real Kafka and PostgreSQL for the tests that need them: one stack a run, a fresh database a test.
 
+Where tests run side by side (pytest -n), the process that hands them out starts the stack, and all share it.
 KAFKA_BOOTSTRAP and DATABASE_URL (the owner's) name systems that exist already; with both set, nothing is
 started.
 """
@@ -8,23 +9,22 @@ import asyncio
 import contextlib
 import os
 import secrets
-import signal
-import subprocess
-import sys
+import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, Protocol
 
 import asyncpg
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
-from deploy.local.children import die_with_parent
-from deploy.local.state import Stack, owner_url, role_passwords, running_stack, with_login
+from deploy.local.state import owner_url, role_passwords, running_stack, with_login
 from ingest_gateway.contracts.topics import REPORTS, TopicSpec, topic_specs
 from ingest_gateway.process.topics import ensure_topics
 from projections.migrate import migrate
+from tests.stack import throw_away_stack
 
 
 @dataclass(frozen=True)
@@ -55,39 +55,49 @@ class Database:
         return f"{scheme}://{role}@{rest.rpartition('@')[2]}"
 
 
-EIGHTBELLS = Path(sys.executable).with_name("eightbells")
-
-
 @contextlib.contextmanager
-def stack_for_tests(data: Path) -> Iterator[Stack]:
-    """Kafka and PostgreSQL of our own. They end with us, even if we are killed."""
-    environment = {k: v for k, v in os.environ.items() if k not in ("KAFKA_BOOTSTRAP", "DATABASE_URL")}
-    up = subprocess.Popen(
-        [EIGHTBELLS, "up", "--parts", "kafka,postgres", "--data", data],
-        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509 - one system call
-    )  # fmt: skip
-    assert up.stdout is not None
-    try:
-        banner = up.stdout.readline()
-        assert banner, up.communicate()[1]
-        yield running_stack(data)
-    finally:
-        up.terminate()
-        up.communicate(timeout=30)
-        subprocess.run([EIGHTBELLS, "reset", "--yes", "--data", data], capture_output=True, check=True)
-
-
-@pytest.fixture(scope="session")
-def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
-    """Kafka and PostgreSQL, for the whole session."""
+def real_services() -> Iterator[Services]:
+    """The systems that the environment names, else a stack of our own."""
     kafka, database = os.environ.get("KAFKA_BOOTSTRAP"), os.environ.get("DATABASE_URL")
     if kafka and database:
         yield Services(kafka, database)
         return
-    data = tmp_path_factory.mktemp("services")
-    with stack_for_tests(data) as stack:
-        yield Services(stack.kafka, owner_url(data), role_passwords(data))
+    with tempfile.TemporaryDirectory(prefix="eightbells-test-") as folder:
+        data = Path(folder, "stack")
+        with throw_away_stack("--parts", "kafka,postgres", data=data):
+            yield Services(running_stack(data).kafka, owner_url(data), role_passwords(data))
+
+
+class Worker(Protocol):
+    """What pytest-xdist knows of a process that runs a part of the tests, before it starts it."""
+
+    config: pytest.Config
+    workerinput: dict[str, Any]
+
+
+SHARED = pytest.StashKey[Services]()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Worker) -> None:
+    """Called by pytest-xdist where tests are handed out: start the services once, and tell each worker."""
+    config = node.config
+    if SHARED not in config.stash:
+        running = contextlib.ExitStack()
+        config.add_cleanup(running.close)
+        config.stash[SHARED] = running.enter_context(real_services())
+    node.workerinput["services"] = asdict(config.stash[SHARED])
+
+
+@pytest.fixture(scope="session")
+def services(pytestconfig: pytest.Config) -> Iterator[Services]:
+    """Kafka and PostgreSQL, for the whole run."""
+    shared: dict[str, Any] | None = getattr(pytestconfig, "workerinput", {}).get("services")
+    if shared is not None:
+        yield Services(**shared)
+        return
+    with real_services() as started:
+        yield started
 
 
 async def _execute(url: str, statement: str) -> None:
