@@ -14,6 +14,7 @@ from ingest_gateway.contracts.report import Answer, MalformedJson, WrongEnvelope
 from projections.read_api.alert_texts import Definition, alert_text, definitions, instrument_key
 from projections.read_api.cursors import Cursor, Limit, decode_cursor, page
 from projections.read_api.database import Session
+from projections.read_api.filters import PatientId, SiteIds
 from projections.read_api.freshness import Freshness, freshness
 from projections.read_api.identity import PatientReader
 from projections.read_api.ids import known_id
@@ -132,13 +133,8 @@ async def alerts(
     languages: Languages,
     states: Annotated[list[State] | None, Query(alias="state", description="Only in these states.")] = None,
     levels: Annotated[list[Level] | None, Query(alias="level", description="Only of these levels.")] = None,
-    site_ids: Annotated[
-        list[str] | None, Query(alias="siteId", description="Only these sites, of the caller's.")
-    ] = None,
-    patient_id: Annotated[
-        str | None,
-        Query(alias="patientId", max_length=64, pattern=r"\A[^\x00]*\z", description="Only theirs."),
-    ] = None,
+    site_ids: SiteIds = None,
+    patient_id: PatientId = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Alerts:

@@ -7,6 +7,7 @@ from starlette.types import ASGIApp
 
 from projections.live.hub import Hub
 from projections.read_api import (
+    adverse_event_reporting,
     adverse_events,
     alert_handling,
     alerts,
@@ -41,6 +42,7 @@ _PARTS: Final = (
     alerts,
     alert_handling,
     adverse_events,
+    adverse_event_reporting,
     live,
 )
 _PROBLEM: Final = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}

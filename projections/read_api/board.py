@@ -9,6 +9,7 @@ import msgspec
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
+from projections.read_api.filters import SiteIds
 from projections.read_api.freshness import Freshness, freshness
 from projections.read_api.identity import BoardReader, Staff
 from projections.read_api.language import Languages, choose
@@ -96,9 +97,7 @@ async def board(
             alias="date", description="Windows planned for that local date; else those within 24 h of now."
         ),
     ] = None,
-    site_ids: Annotated[
-        list[str] | None, Query(alias="siteId", description="Only these sites, of the caller's.")
-    ] = None,
+    site_ids: SiteIds = None,
 ) -> Board:
     """Counts per site and window, for the caller's sites. Filters narrow; they never show more."""
     held = services(request)

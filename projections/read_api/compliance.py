@@ -11,6 +11,7 @@ import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
+from projections.read_api.filters import SiteIds
 from projections.read_api.freshness import Freshness, freshness
 from projections.read_api.identity import BoardReader
 from projections.read_api.language import Languages, choose
@@ -68,9 +69,7 @@ def _asked(
         date | None, Query(alias="from", description="First planned date; else two weeks before `to`.")
     ] = None,
     last: Annotated[date | None, Query(alias="to", description="Last planned date; else today.")] = None,
-    site_ids: Annotated[
-        list[str] | None, Query(alias="siteId", description="Only these sites, of the caller's.")
-    ] = None,
+    site_ids: SiteIds = None,
 ) -> Asked:
     until = last or (services(request).clock() + _AHEAD).date()
     if first is None:

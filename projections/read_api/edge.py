@@ -13,6 +13,7 @@ from projections.read_api.problems import internal_error, problem_response, rout
 MAX_HEADER_BYTES: Final = 16 * 1024
 MAX_HEADERS: Final = 64
 _PREFLIGHT_S: Final = "600"
+_ASKED_HEADERS: Final = "Authorization, Content-Type, Accept-Language, Idempotency-Key"
 _CSP: Final = "frame-ancestors 'none'"
 
 
@@ -87,7 +88,7 @@ class Edge:
             status_code=204,
             headers={
                 "Access-Control-Allow-Methods": "GET, POST",
-                "Access-Control-Allow-Headers": "Authorization, Content-Type, Accept-Language",
+                "Access-Control-Allow-Headers": _ASKED_HEADERS,
                 "Access-Control-Max-Age": _PREFLIGHT_S,
             },
         )

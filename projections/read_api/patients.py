@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
 from projections.read_api.cursors import Cursor, Limit, decode_cursor, page
+from projections.read_api.filters import SiteIds
 from projections.read_api.freshness import Freshness, freshness
 from projections.read_api.identity import PatientReader
 from projections.read_api.services import services
@@ -64,9 +65,7 @@ async def patients(
             description="Part of a patient's id; of the name too, for those who may know names.",
         ),
     ] = None,
-    site_ids: Annotated[
-        list[str] | None, Query(alias="siteId", description="Only these sites, of the caller's.")
-    ] = None,
+    site_ids: SiteIds = None,
     status: Annotated[
         Status | None,
         Query(

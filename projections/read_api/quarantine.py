@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
 from projections.read_api.cursors import Cursor, Limit, decode_cursor, page
+from projections.read_api.filters import SiteIds
 from projections.read_api.freshness import Freshness, freshness
 from projections.read_api.identity import QuarantineReader
 from projections.read_api.patient_reports import Place, place
@@ -43,9 +44,7 @@ class Quarantine(Freshness):
 async def quarantine(
     request: Request,
     caller: QuarantineReader,
-    site_ids: Annotated[
-        list[str] | None, Query(alias="siteId", description="Only these sites, of the caller's.")
-    ] = None,
+    site_ids: SiteIds = None,
     reason: Annotated[
         str | None, Query(max_length=64, pattern=r"\A[a-z_]*\z", description="Only this reason.")
     ] = None,

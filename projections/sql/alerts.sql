@@ -79,12 +79,12 @@ update alerts set outcome = $4, closed_at = $2, closed_by = $3 where alert_id = 
 -- name: patient_of_adverse_event
 select study_id, site_id, time_zone from patients where patient_id = $1 and site_id = any($2::text[])
 
--- Nothing comes back where one was reported from this alert already.
+-- Nothing comes back where one was reported from this alert, or by this doctor under this key, already.
 -- name: add_adverse_event
 insert into adverse_events (adverse_event_id, alert_id, study_id, site_id, patient_id, term, grade, serious, onset,
-    description, reported_at, reported_by)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-on conflict (alert_id) do nothing
+    description, reported_at, reported_by, idempotency_key)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+on conflict do nothing
 returning adverse_event_id
 
 -- Newest first: $1 sites, $2 patient, $3 and $4 the last row's key, $5 limit; null: any.
@@ -103,6 +103,13 @@ select e.*, u.username as reported_name
 from adverse_events e
 left join users u on u.user_id = e.reported_by
 where e.alert_id = $1 and e.site_id = any($2::text[])
+
+-- What a user reported under a key of his own: $1 and $2.
+-- name: adverse_event_of_key
+select e.*, u.username as reported_name
+from adverse_events e
+left join users u on u.user_id = e.reported_by
+where e.reported_by = $1 and e.idempotency_key = $2
 
 -- What people do ------------------------------------------------------------------------------------------
 
