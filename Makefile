@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 DASHBOARD := projections/dashboard
 BUILT := $(DASHBOARD)/dist/index.html
 MODULES := $(DASHBOARD)/node_modules/.ready
-NPM := npm --silent --prefix $(DASHBOARD)
+NPM := npm --loglevel error --prefix $(DASHBOARD)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export NODE_USE_SYSTEM_CA ?= 1
 FLAKES ?= 20
@@ -66,11 +66,11 @@ chromium: $(MODULES)
 $(BUILT): $(MODULES) $(filter-out %.test.ts %/schema.ts,$(call below,$(DASHBOARD)/src)) \
 		$(wildcard $(DASHBOARD)/public/* $(DASHBOARD)/scripts/*) $(addprefix $(DASHBOARD)/,index.html package.json vite.config.ts)
 	@echo "Building the dashboard; this takes about ten seconds."
-	@$(NPM) run build
+	@$(NPM) run build > /dev/null
 
 $(MODULES): $(DASHBOARD)/package-lock.json | $(READY)
 	@echo "Fetching what the dashboard is built with, once; this takes about a minute."
-	@npm --prefix $(DASHBOARD) ci --loglevel error > /dev/null
+	@$(NPM) ci > /dev/null
 	@: > $@
 
 bench: $(READY) ## CPU per report: our gateway against the peer, and the whole way
