@@ -1,27 +1,13 @@
 """Which status a report gets, in the contract's order of checks, and what is kept of it."""
 
-import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
 
 import msgspec
-import orjson
 import pytest
 
 from ingest_gateway.contracts.partitioning import partition_for
 from ingest_gateway.contracts.receipt import Accepted
-from tests.gateways import (
-    Answer,
-    FakeKafka,
-    RunningGateway,
-    bearer,
-    report,
-    request,
-    running_gateway,
-    until,
-)
-
-Ask = Callable[[bytes], Awaitable[Answer]]
+from tests.gateways import FakeKafka, RunningGateway, bearer, report, request
 
 
 async def test_the_receipt_says_where_the_bytes_lie(gateway: RunningGateway, kafka: FakeKafka) -> None:
@@ -227,183 +213,8 @@ async def test_staff_send_for_a_patient_with_a_reason(
     assert len(kafka.values()) == (status == 202)
 
 
-async def test_one_patient_is_slowed_down_and_the_others_are_not(kafka: FakeKafka) -> None:
-    async with running_gateway(kafka.open, patient_burst=5, patient_per_minute=1) as gateway:
-        statuses = [(await gateway.ask(request(report()))).status for _ in range(6)]
-        assert statuses == [202] * 5 + [429]
-        refused = await gateway.ask(request(report()))
-        assert int(refused.headers["retry-after"]) > 30
-        other = request(report("P-000002"), authorization=bearer("P-000002"))
-        assert (await gateway.ask(other)).status == 202
-        staff = request(report(onBehalfReason="x"), authorization=bearer("dr.chen", "doctor"))
-        assert (await gateway.ask(staff)).status == 202
-
-
-async def test_a_member_of_staff_is_slowed_down_whomever_the_reports_are_for(kafka: FakeKafka) -> None:
-    async with running_gateway(kafka.open, staff_burst=5, staff_per_minute=1) as gateway:
-
-        async def send(number: int, user: str) -> int:
-            body = report(f"P-{number:06d}", onBehalfReason="x")
-            return (await gateway.ask(request(body, authorization=bearer(user, "doctor")))).status
-
-        assert [await send(number, "dr.chen") for number in range(6)] == [202] * 5 + [429]
-        assert await send(1, "dr.mueller") == 202
-
-
-async def test_too_much_in_flight_is_refused_at_once_and_again_welcome_later(kafka: FakeKafka) -> None:
-    async with running_gateway(kafka.open, max_in_flight_reports=2) as gateway:
-        kafka.silent = True
-        wires = [await gateway.connect() for _ in range(2)]
-        for wire in wires:
-            await wire.send(request(report()))
-        await until(lambda: gateway.gateway.admission.reports == 2)
-        refused = await gateway.ask(request(report()))
-        assert refused.status == 503
-        assert 2 <= int(refused.headers["retry-after"]) <= 10
-        kafka.speak()
-        assert [(await wire.answer()).status for wire in wires] == [202, 202]
-        assert (await gateway.ask(request(report()))).status == 202
-
-
-async def test_bytes_in_flight_are_limited_too(kafka: FakeKafka) -> None:
-    async with running_gateway(kafka.open, max_in_flight_bytes=1000) as gateway:
-        wire = await gateway.connect()
-        await wire.send(request(b"", content_length="1000"))
-        await until(lambda: gateway.gateway.admission.bytes == 1000)
-        assert (await gateway.ask(request(report()))).status == 503
-
-
-async def test_without_an_ack_the_outcome_is_unknown(impatient: RunningGateway, kafka: FakeKafka) -> None:
-    kafka.silent = True
-    answer = await impatient.ask(request(report()))
-    assert answer.status == 503
-    assert answer.error == "Outcome unknown"
-    assert "retry-after" in answer.headers
-    assert (await impatient.ask(request(report()))).error == "Service unavailable"
-    kafka.speak()
-    await until(lambda: impatient.gateway.not_ready_because() is None)
-    assert (await impatient.ask(request(report()))).status == 202
-
-
-async def test_without_kafka_reports_are_refused_at_once() -> None:
-    kafka = FakeKafka()
-    kafka.reachable = False
-    async with running_gateway(kafka.open, ready=False) as gateway:
-        answer = await gateway.ask(request(report()))
-        assert answer.status == 503
-        assert gateway.gateway.not_ready_because() is not None
-        kafka.reachable = True
-        await gateway.until_ready()
-        assert (await gateway.ask(request(report()))).status == 202
-
-
 async def test_a_receipt_without_an_offset_says_null(gateway: RunningGateway, kafka: FakeKafka) -> None:
     kafka.without_offsets = True
     answer = await gateway.ask(request(report()))
     assert answer.status == 202
     assert msgspec.json.decode(answer.body, type=Accepted).receipt.offset is None
-
-
-def batch(*elements: bytes) -> bytes:
-    return b'{ "reports" : [' + b" , ".join(elements) + b"] }"
-
-
-async def ask_batch(
-    gateway: RunningGateway, body: bytes, **headers: str
-) -> list[tuple[int, dict[str, object]]]:
-    answer = await gateway.ask(request(body, path="/api/v1/reports:batch", **headers))
-    assert answer.status == 207
-    results = answer.json["results"]
-    assert isinstance(results, list)
-    return [(result["status"], result["body"]) for result in results]
-
-
-async def test_each_report_of_a_batch_has_its_own_result_in_order(
-    gateway: RunningGateway, kafka: FakeKafka
-) -> None:
-    good = [report(), b'{\n"a": 1}', report("P-000002"), report().replace(b",", b" ,\t"), b"7"]
-    results = await ask_batch(gateway, batch(*good))
-    assert [status for status, _ in results] == [202, 422, 403, 202, 422]
-    assert results[0][1]["reportId"] == orjson.loads(good[0])["reportId"]
-    assert results[2][1]["error"] == "Forbidden"
-    assert sorted(kafka.values()) == sorted([good[0], good[3]])
-    assert gateway.gateway.admission.reports == 0
-
-
-async def test_one_element_too_large_spoils_no_other(gateway: RunningGateway) -> None:
-    large = report(answers={"note": "x" * 9000, **{f"n{i}": "y" * 9000 for i in range(8)}})
-    assert [status for status, _ in await ask_batch(gateway, batch(large, report()))] == [413, 202]
-
-
-@pytest.mark.parametrize(
-    ("bad", "status"), [(rb'{"text":"\ud83d"}', 400), (b"NaN", 400), (b"[" * 5000 + b"]" * 5000, 422)]
-)
-async def test_an_element_that_cannot_be_parsed_spoils_no_other(
-    gateway: RunningGateway, kafka: FakeKafka, bad: bytes, status: int
-) -> None:
-    good = [report(), report().replace(b",", b" ,\t")]
-    results = await ask_batch(gateway, batch(good[0], bad, good[1]))
-    assert [each for each, _ in results] == [202, status, 202]
-    assert sorted(kafka.values()) == sorted(good)
-
-
-async def test_an_empty_batch_has_no_results(gateway: RunningGateway) -> None:
-    assert await ask_batch(gateway, batch()) == []
-
-
-@pytest.mark.parametrize(
-    ("body", "status"),
-    [
-        (b"{", 400),
-        (b"[]", 422),
-        (b'{"reports":{}}', 422),
-        (b'{"reports":[],"more":1}', 422),
-        (batch(*[b"{}"] * 501), 422),
-        (b'{"reports":[{"a":]}', 400),
-        (b" " * (1024 * 1024 + 1), 413),
-    ],
-)
-async def test_what_is_no_batch_is_refused_as_a_whole(
-    gateway: RunningGateway, body: bytes, status: int
-) -> None:
-    assert (await gateway.ask(request(body, path="/api/v1/reports:batch"))).status == status
-
-
-async def test_a_batch_waits_for_kafka_and_tells_what_is_unknown(
-    impatient: RunningGateway, kafka: FakeKafka
-) -> None:
-    kafka.silent = True
-    results = await ask_batch(impatient, batch(report(), b"{}", report()))
-    assert [status for status, _ in results] == [503, 422, 503]
-    assert results[0][1]["error"] == "Outcome unknown"
-
-
-async def test_stopping_answers_what_is_in_flight(kafka: FakeKafka) -> None:
-    async with running_gateway(kafka.open) as gateway:
-        kafka.silent = True
-        wires = [await gateway.connect() for _ in range(20)]
-        for wire in wires:
-            await wire.send(request(report()) * 3)
-        await until(lambda: gateway.gateway.admission.reports == 60)
-        gateway.stop.set()
-        await asyncio.sleep(0.3)
-        kafka.speak()
-        for wire in wires:
-            answers = [await wire.answer() for _ in range(3)]
-            assert [answer.status for answer in answers] == [202] * 3
-            assert answers[-1].headers["connection"] == "close"
-            assert await wire.closed()
-        assert len(kafka.values()) == 60
-
-
-async def test_stopping_lets_a_half_sent_report_finish(kafka: FakeKafka) -> None:
-    async with running_gateway(kafka.open) as gateway:
-        data = request(report())
-        wire, idle = await gateway.connect(), await gateway.connect()
-        await wire.send(data[:-20])
-        await until(lambda: gateway.gateway.admission.reports == 1)
-        gateway.stop.set()
-        assert await idle.closed()
-        await wire.send(data[-20:])
-        assert (await wire.answer()).status == 202
-        assert await wire.closed()
