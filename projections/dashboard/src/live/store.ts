@@ -7,6 +7,9 @@ import type { LiveEvent } from './frames'
 
 export type Shown = Exclude<LiveState, 'off'> | 'offline'
 
+/** Frames that come faster are told, and drawn, together: a page that is slow to draw must not fall behind. */
+const GATHER_MS = 100
+
 /** What a part of the dashboard does with news. */
 export interface Listener {
   /** Events, in order. */
@@ -24,6 +27,9 @@ export const useLive = defineStore('live', () => {
   const state = ref<LiveState>('off')
   const quarantinedSince = ref(0)
   const listeners = new Set<Listener>()
+  const gathered: LiveEvent[] = []
+  let asOf: string | null = null
+  let timer: ReturnType<typeof setTimeout> | undefined
   const shown = computed<Shown>(() => (!online.value ? 'offline' : state.value === 'off' ? 'connecting' : state.value))
 
   const connection = new LiveConnection({
@@ -32,15 +38,41 @@ export const useLive = defineStore('live', () => {
     renew: () => session.renew(),
     ended: () => session.end('expired'),
     onEvents: (events) => {
-      quarantinedSince.value += events.filter((event) => event.type === 'report.quarantined').length
-      listeners.forEach((listener) => listener.events?.(events))
+      gathered.push(...events)
+      tellSoon()
     },
-    onAsOf: (asOf) => listeners.forEach((listener) => listener.asOf?.(asOf)),
-    onResync: reload,
+    onAsOf: (instant) => {
+      asOf = instant
+      tellSoon()
+    },
+    onResync: () => {
+      tell() // what was pushed before must not overwrite what is read now
+      reload()
+    },
     onState: (next) => (state.value = next),
     poll: () => document.visibilityState === 'visible' && reload(),
     random: Math.random,
   })
+
+  function tellSoon(): void {
+    timer ??= setTimeout(tell, GATHER_MS)
+  }
+
+  function tell(): void {
+    const events = gathered.splice(0)
+    const instant = asOf
+    forget()
+    quarantinedSince.value += events.filter((event) => event.type === 'report.quarantined').length
+    if (events.length) listeners.forEach((listener) => listener.events?.(events))
+    if (instant !== null) listeners.forEach((listener) => listener.asOf?.(instant))
+  }
+
+  function forget(): void {
+    clearTimeout(timer)
+    timer = undefined
+    gathered.length = 0
+    asOf = null
+  }
 
   function reload(): void {
     listeners.forEach((listener) => listener.reload?.())
@@ -61,6 +93,7 @@ export const useLive = defineStore('live', () => {
   const start = () => connection.start()
   const stop = () => {
     connection.stop()
+    forget()
     quarantinedSince.value = 0
   }
   return { shown, quarantinedSince, listen, start, stop }

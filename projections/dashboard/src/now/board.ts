@@ -3,7 +3,7 @@ import { computed, ref, shallowRef, triggerRef } from 'vue'
 import { readBoard, readSites } from '@/api/board'
 import type { BoardWindow, Site } from '@/api/types'
 import type { LiveEvent } from '@/live/frames'
-import { atInstant } from './counts'
+import { atInstant, PHASES } from './counts'
 import { RateMeter } from './rate'
 
 /** The windows of the caller's sites around now, and how fast their counters move. */
@@ -18,7 +18,8 @@ export const useBoard = defineStore('board', () => {
   const meter = new RateMeter()
   const meanwhile = new Set<LiveEvent[]>()
   const serverNow = computed(() => clock.value + ahead.value)
-  const rows = computed(() => [...windows.value.values()].map((window) => atInstant(window, serverNow.value)))
+  const drawn = new WeakMap<BoardWindow, BoardWindow>()
+  const rows = computed(() => [...windows.value.values()].map(rowOf))
   const siteNames = computed(() => new Map(sites.value.map((site) => [site.siteId, site.name])))
 
   async function load(): Promise<void> {
@@ -77,6 +78,15 @@ export const useBoard = defineStore('board', () => {
     let more = 0
     for (const [key, window] of next) more += window.completed - (known.get(key)?.completed ?? window.completed)
     meter.add(more, Date.now())
+  }
+
+  /** The same row as long as nothing in it changes, so that only what has moved is drawn again. */
+  function rowOf(window: BoardWindow): BoardWindow {
+    const known = drawn.get(window)
+    const row = atInstant(window, serverNow.value)
+    if (known && PHASES.every((phase) => known[phase] === row[phase])) return known
+    drawn.set(window, row)
+    return row
   }
 
   function tick(): void {

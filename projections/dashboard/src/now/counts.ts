@@ -1,7 +1,8 @@
 import type { BoardWindow } from '@/api/types'
 
 /** The phase a window is in, by the server's clock. */
-export type Phase = 'upcoming' | 'open' | 'overdue' | 'missed'
+export const PHASES = ['upcoming', 'open', 'overdue', 'missed'] as const
+export type Phase = (typeof PHASES)[number]
 
 export interface Counts {
   expected: number
