@@ -20,7 +20,10 @@ class WrongTokenFile(ValueError):
 
 
 class Assignment(msgspec.Struct, frozen=True):
-    """One line of a token file: a patient, the visit to report for, its window, and the patient's token."""
+    """One line of a token file: a patient, the visit to report for, its window, and the patient's token.
+
+    ``answers``: what the patient says; made up where there are none.
+    """
 
     patientId: str
     studyId: str
@@ -32,6 +35,7 @@ class Assignment(msgspec.Struct, frozen=True):
     token: str
     opensAt: Aware
     closesAt: Aware
+    answers: Answers | None = None
 
 
 def read_assignments(path: Path, limit: int | None = None) -> list[Assignment]:
@@ -94,9 +98,16 @@ def prepare_report(
         "timeZone": assignment.timeZone,
         "deviceId": device_id,
         "sequence": 1,
-        "answers": answers(random) if (answers := ANSWERS.get(assignment.instrument)) else {},
+        "answers": _answers(assignment, random),
     }
     return PreparedReport(report_id, assignment, msgspec.json.encode(report))
+
+
+def _answers(assignment: Assignment, random: Random) -> Answers:
+    if assignment.answers is not None:
+        return assignment.answers
+    make_up = ANSWERS.get(assignment.instrument)
+    return make_up(random) if make_up else {}
 
 
 def recorded_instant(assignment: Assignment, now: datetime, random: Random) -> datetime:

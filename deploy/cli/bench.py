@@ -9,8 +9,7 @@ from deploy.bench.live import live_lines, measure_live
 from deploy.bench.page import document, page
 from deploy.bench.run import Asked, measure_all, temporary_stack
 from deploy.cli import json_option
-from deploy.cli.interrupts import end_on_sigterm
-from deploy.cli.loadtest import run
+from deploy.cli.interrupts import end_on_sigterm, run
 from loadtest.burst import utc_now
 
 

@@ -8,12 +8,14 @@ import click
 
 from deploy.cli import data_option
 from deploy.cli.bars import bar
-from deploy.cli.interrupts import end_on_sigterm
-from deploy.cli.loadtest import run
+from deploy.cli.interrupts import end_on_sigterm, run
+from deploy.cli.options import over_option
 from deploy.cli.verify import verify
-from deploy.demo.guide import FIRST_PATIENT, guide
-from deploy.demo.run import Demo, evening_bursts, morning_burst, set_stage
+from deploy.demo.alarms import SELF_HARM, answering, one_of_each, watched_sites
+from deploy.demo.guide import guide, welcome
+from deploy.demo.run import Demo, evening_bursts, open_alerts, proven_burst, questionnaires, set_stage
 from deploy.demo.stage import ensure_stack, stop_stack
+from deploy.demo.watch import StackStopped, while_it_runs
 from deploy.local.state import Stack
 from loadtest.burst import utc_now
 from loadtest.summary import Result, last_line, sending_lines, verdict_lines
@@ -22,14 +24,7 @@ from projections.study.model import Study
 
 @click.command()
 @click.option("--patients", type=click.IntRange(min=1), default=20_000, show_default=True)
-@click.option(
-    "--over",
-    type=click.FloatRange(min=0.1),
-    default=10.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="In how much time all of them report.",
-)
+@over_option(default=10.0, show_default=True)
 @click.option(
     "--small-burst",
     type=click.IntRange(min=1),
@@ -42,10 +37,12 @@ from projections.study.model import Study
 def demo(patients: int, over: float, small_burst: int, data: Path) -> None:
     """Start everything, let every patient report within seconds, and prove that no report is lost.
 
-    With CI=true it stops the stack it has started and exits; otherwise it stays up until Ctrl-C and sends a
-    small burst every minute. It may be run again on the same data: then the same patients report once more.
+    With CI=true it stops the stack it has started and exits; otherwise it stays up until Ctrl-C or
+    `eightbells down`, and sends a small burst every minute, some of which raise alerts. It may be run again
+    on the same data: then the same patients report once more.
 
-    Exit codes: 0 every report was accepted and is projected, 1 one was not, 2 wrong use.
+    Exit codes: 0 every report was accepted and is projected, 1 one was not, 2 wrong use, 3 the stack was
+    stopped before that was known, or broke down.
     """
     end_on_sigterm()
     asked = Demo(data, patients, over, small_burst)
@@ -54,29 +51,38 @@ def demo(patients: int, over: float, small_burst: int, data: Path) -> None:
         click.echo(f"A stack is running in {stack.dataDir} already; the demonstration uses it.")
     stays = os.environ.get("CI", "").lower() not in ("true", "1")
     try:
-        result, study = run(_act(asked, stack))
-        fine = _ledger_holds(data) and result.complete
+        result, study, fine = run(while_it_runs(data, _act(asked, stack)))
+        fine = _ledger_holds(data) and fine
         click.echo("Look around:")
-        for line in guide(stack, FIRST_PATIENT):
+        for line in guide(stack, study):
             click.echo(line)
         if stays:
             click.echo(last_line(result))
-            fine = fine and _stay(asked, study)
+            fine = _stay(asked, study) and fine
     finally:
         if started:
-            stop_stack(data)
+            stop_stack(data, stack)
     if not stays:
         click.echo(last_line(result))
     sys.exit(0 if fine else 1)
 
 
-async def _act(asked: Demo, stack: Stack) -> tuple[Result, Study]:
+async def _act(asked: Demo, stack: Stack) -> tuple[Result, Study, bool]:
+    """The morning's burst, and a questionnaire at each watched site: is every report of both projected?"""
     study, due = await set_stage(asked, utc_now, click.echo, bar)
+    click.echo("Open this to see them arrive:")
+    for line in welcome(stack, study):
+        click.echo(line)
     click.echo(f"Sending {len(due):,} reports in {asked.over:g} s …")
-    result = await morning_burst(stack, due, asked.over, utc_now, bar)
+    result = await proven_burst(stack, due, asked.over, utc_now, bar)
     for line in (*sending_lines(result.sent), *verdict_lines(result.verdict)):
         click.echo(f"  {line}")
-    return result, study
+    sites = watched_sites(study)
+    critical = one_of_each(await questionnaires(asked, study, utc_now()), sites)
+    asked_too = await proven_burst(stack, answering(critical, sites, [SELF_HARM]), 1.0, utc_now, bar)
+    click.echo(f"  mood questionnaires: {last_line(asked_too)}")
+    click.echo(f"  open alerts: {await open_alerts(stack.database)}")
+    return result, study, result.complete and asked_too.complete
 
 
 def _ledger_holds(data: Path) -> bool:
@@ -89,10 +95,16 @@ def _ledger_holds(data: Path) -> bool:
 
 
 def _stay(asked: Demo, study: Study) -> bool:
-    """Until Ctrl-C, which is how it is meant to end."""
+    """Until Ctrl-C, or until somebody stops the stack: both are how it is meant to end."""
     click.echo("It stays up until Ctrl-C; every minute some phones that were offline report too.")
     try:
-        return run(evening_bursts(asked, study, utc_now, click.echo))
+        run(while_it_runs(asked.data, evening_bursts(asked, study, utc_now, click.echo)))
     except KeyboardInterrupt:
         click.echo("")
         return True
+    except StackStopped as stopped:
+        if not stopped.orderly:
+            raise
+        click.echo(f"{stopped} So ends the demonstration.")
+        return True
+    return False

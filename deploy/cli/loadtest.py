@@ -1,18 +1,16 @@
 """``eightbells loadtest``: send a burst, then look for every report of it."""
 
-import asyncio
 import json
 import secrets
 import sys
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import TypeVar
 
 import click
-import uvloop
 
 from deploy.cli import INTERRUPTED, data_option, json_option
 from deploy.cli.bars import bar
+from deploy.cli.interrupts import run
+from deploy.cli.options import over_option, seconds_option
 from deploy.local.state import running_stack
 from loadtest.arrivals import PROFILES
 from loadtest.burst import Connections, Plan, look, refuse_production_studies, send_burst, utc_now
@@ -20,8 +18,6 @@ from loadtest.client import Patience
 from loadtest.reports import read_assignments
 from loadtest.summary import Result, document, last_line, sending_lines, verdict_lines
 from loadtest.wire import loopback_target
-
-T = TypeVar("T")
 
 
 @click.group()
@@ -36,9 +32,7 @@ def loadtest() -> None:
     required=True,
     help="What `eightbells tokens mint` wrote.",
 )
-@click.option(
-    "--over", type=click.FloatRange(min=0.1), required=True, metavar="SECONDS", help="In how much time."
-)
+@over_option(required=True)
 @click.option("--patients", type=click.IntRange(min=1), help="Only the first N of the file.")
 @click.option(
     "--connections",
@@ -52,15 +46,8 @@ def loadtest() -> None:
 )
 @click.option("--profile", type=click.Choice(list(PROFILES)), default="uniform", show_default=True)
 @click.option("--retry", is_flag=True, help="Send again what was not accepted, as patients' apps do.")
-@click.option("--timeout", type=click.FloatRange(min=0.1), default=10.0, show_default=True, metavar="SECONDS")
-@click.option(
-    "--give-up",
-    type=click.FloatRange(min=0.1),
-    default=60.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="How long a report is retried.",
-)
+@seconds_option("--timeout", "How long an answer may take.", default=10.0, show_default=True)
+@seconds_option("--give-up", "How long a report is retried.", default=60.0, show_default=True)
 @click.option(
     "--settle",
     type=click.FloatRange(min=0.0),
@@ -130,9 +117,3 @@ async def _burst(
     with bar("Ledger", quiet=quiet) as progress:
         verdict = await look(sent, database, 5.0 if sent.interrupted else settle, progress)
     return Result(sent, verdict)
-
-
-def run(work: Coroutine[object, object, T]) -> T:
-    """Run on uvloop; Ctrl-C cancels the work, which may still say what it knows."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(work)

@@ -1,9 +1,20 @@
 """What a person reads about a stack: the banner after a start, and the status table."""
 
 from collections.abc import Mapping
+from importlib.resources import files
+from typing import Final
 from urllib.parse import urlsplit
 
 from deploy.local.state import Stack
+
+DASHBOARD: Final = files("projections") / "dashboard" / "dist" / "index.html"
+"""There once `make dashboard` has built it; the read API serves it from then on."""
+
+
+def dashboard(stack: Stack) -> str:
+    """Where the dashboard is, or how to get one; it needs no restart."""
+    address = f"{stack.api}/"
+    return address if DASHBOARD.is_file() else f"not built yet: run `make dashboard`, then open {address}"
 
 
 def banner(stack: Stack) -> str:
@@ -15,8 +26,9 @@ def banner(stack: Stack) -> str:
     )
     where = f" --data {stack.dataDir}"
     lines = {
+        "Dashboard": dashboard(stack) if stack.api else "",
         "Gateway": f"{stack.gateway}/api/v1/reports" if stack.gateway else "",
-        "Read API": f"{stack.api} (/docs)" if stack.api else "",
+        "Read API": f"{stack.api} (/openapi.json)" if stack.api else "",
         "Kafka": stack.kafka,
         "PostgreSQL": _without_password(stack.database),
         "Log in": f"user names and passwords, once a study has users: {stack.demoLogins}"

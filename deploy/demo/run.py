@@ -1,17 +1,23 @@
 """A whole burst of morning reports, proven to have arrived; then small ones, every minute."""
 
 import asyncio
+import itertools
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
+import asyncpg
 import msgspec
 
+from deploy.cli.study_database import DatabaseRefused
+from deploy.demo.alarms import DIARIES, answering, small_burst, watched_sites
 from deploy.demo.stage import (
+    BASELINE,
     EVENING,
     MORNING,
     apply_demo_study,
@@ -33,9 +39,12 @@ Bar = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
 
 _PATIENCE: Final = Patience(retry=True, timeout=15.0, give_up=60.0)
 _SETTLE_S: Final = 60.0
+_FIRST_S: Final = 20.0
 _MINUTE_S: Final = 60.0
 _SMALL_OVER_S: Final = 5.0
 _SMALL_BURSTS_A_MINTING: Final = 60
+_QUESTIONNAIRES_A_SITE: Final = 10
+_OPEN_ALERTS: Final = "select level, count(*) as alerts from alerts where state = 'open' group by level"
 
 
 class Demo(msgspec.Struct, frozen=True):
@@ -48,7 +57,7 @@ class Demo(msgspec.Struct, frozen=True):
 
 
 async def set_stage(demo: Demo, clock: Clock, say: Say, bar: Bar) -> tuple[Study, list[Assignment]]:
-    """Study, staff, patients, and everybody's morning report that is due."""
+    """Study, staff, patients, and everybody's morning report that is due; a few of them raise alerts."""
     study = await apply_demo_study(demo.data, clock())
     new_logins = await ensure_demo_users(demo.data, study)
     say(f"  ✓ study: {study.study_id} {study.version} ({study.purpose}), {len(study.sites)} sites")
@@ -60,13 +69,17 @@ async def set_stage(demo: Demo, clock: Clock, say: Say, bar: Bar) -> tuple[Study
     due = await assignments(demo.data, study, demo.patients, MORNING, clock())
     for line in windows(due):
         say(f"  ✓ due: {line}")
-    return study, due
+    return study, answering(due, watched_sites(study), DIARIES)
 
 
-async def morning_burst(
+async def proven_burst(
     stack: Stack, due: Sequence[Assignment], over: float, clock: Clock, bar: Bar
 ) -> Result:
-    """Everybody reports, within ``over`` seconds; then every report is looked for in the ledger."""
+    """One report of each within ``over`` seconds; then every report is looked for in the ledger.
+
+    Raises:
+        asyncio.CancelledError: it was interrupted while it was sent.
+    """
     plan = Plan(over, patience=_PATIENCE, seed=secrets.randbits(32))
     with bar("Reports") as progress:
         sent = await send_burst(loopback_target(stack.gateway), due, plan, clock, progress)
@@ -76,44 +89,55 @@ async def morning_burst(
         return Result(sent, await look(sent, stack.database, _SETTLE_S, progress))
 
 
-async def evening_bursts(demo: Demo, study: Study, clock: Clock, say: Say) -> bool:
-    """Every minute, some phones that were offline tell of an evening; until cancelled or the stack stops.
+async def questionnaires(demo: Demo, study: Study, now: datetime) -> list[Assignment]:
+    """The questionnaires due at the watched sites, of their first patients."""
+    sites = watched_sites(study)
+    among = min(demo.patients, _QUESTIONNAIRES_A_SITE * len(study.sites))
+    due = await assignments(demo.data, study, among, BASELINE, now)
+    return [one for one in due if one.siteId in sites]
 
-    Returns:
-        False where a report was lost, invented or doubled; nothing is sent after that.
+
+async def evening_bursts(demo: Demo, study: Study, clock: Clock, say: Say) -> None:
+    """Every minute, some phones that were offline tell of an evening.
+
+    Returns where a report was lost, invented or doubled: nothing is sent after that.
     """
-    number = 0
+    loop = asyncio.get_running_loop()
+    sites = watched_sites(study)
     waiting: list[Assignment] = []
-    while True:
-        await asyncio.sleep(_MINUTE_S)
+    asked: list[Assignment] = []
+    begun = loop.time() + _FIRST_S - _MINUTE_S
+    for number in itertools.count():
+        await asyncio.sleep(_MINUTE_S - (loop.time() - begun) % _MINUTE_S)
         try:
-            stack = running_stack(demo.data)
-            if number % _SMALL_BURSTS_A_MINTING == 0:
+            if number % _SMALL_BURSTS_A_MINTING == 0 or not waiting:
                 waiting = await assignments(demo.data, study, demo.patients, EVENING, clock())
-            chosen = batch_of(waiting, number, demo.small_burst)
-            plan = Plan(_SMALL_OVER_S, patience=_PATIENCE, seed=secrets.randbits(32))
-            sent = await send_burst(
-                loopback_target(stack.gateway), chosen, plan, clock, lambda done, total: None
-            )
-            if sent.interrupted:
-                raise asyncio.CancelledError
-            result = Result(sent, await look(sent, stack.database, _SETTLE_S, lambda done, total: None))
-        except StackNotRunning:
-            say("The stack was stopped; so ends the demonstration.")
-            return True
-        except (LedgerUnreachable, OSError) as error:
-            say(f"{clock():%H:%M:%S}  nothing could be sent or looked for ({type(error).__name__})")
+                asked = await questionnaires(demo, study, clock())
+            chosen = small_burst(waiting, asked, sites, number, demo.small_burst)
+            result = await proven_burst(running_stack(demo.data), chosen, _SMALL_OVER_S, clock, no_bar)
+        except (LedgerUnreachable, StackNotRunning, DatabaseRefused, OSError) as error:
+            say(f"{clock():%H:%M:%S} UTC  nothing could be sent or looked for ({type(error).__name__})")
             continue
         say(f"{clock():%H:%M:%S} UTC  phones that were offline in the evening: {last_line(result)}")
-        number += 1
         if not result.verdict.ok:
-            return False
+            return
 
 
-def batch_of(waiting: Sequence[Assignment], number: int, size: int) -> list[Assignment]:
-    """The ``number``-th small burst: the next patients, beginning anew after the last; nobody twice."""
-    size = min(size, len(waiting))
-    return [waiting[(number * size + position) % len(waiting)] for position in range(size)]
+async def open_alerts(database_url: str) -> str:
+    """How many alerts wait to be acknowledged, by level, the gravest first."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        rows = await connection.fetch(_OPEN_ALERTS)
+    finally:
+        await connection.close()
+    counts = {row["level"]: row["alerts"] for row in rows}
+    return ", ".join(f"{counts.get(level, 0)} {level}" for level in ("critical", "urgent", "routine"))
+
+
+@contextmanager
+def no_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Where nobody watches."""
+    yield lambda done, total: None
 
 
 def windows(due: Sequence[Assignment]) -> Iterator[str]:

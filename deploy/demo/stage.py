@@ -23,8 +23,10 @@ from deploy.local.detached import start_detached
 from deploy.local.plan import Options
 from deploy.local.state import (
     Stack,
+    StackError,
     StackNotRunning,
     database_url,
+    live_record,
     running_stack,
     secrets_dir,
     token_keys_file,
@@ -34,7 +36,7 @@ from ingest_gateway.auth.keys import load_keys
 from loadtest.reports import Assignment
 from projections.study.enrolment import Enrolled, EnrolmentRequest, enrol
 from projections.study.model import Study
-from projections.study.publishing import apply_study
+from projections.study.publishing import StudyRefused, apply_study
 from projections.study.reading import read_study
 from projections.study.tokens import mint
 
@@ -42,6 +44,7 @@ STUDY_FILE: Final = Path(__file__).with_name("study.yaml")
 COHORT_FILE: Final = Path("demonstration's cohort")
 MORNING: Final = "diary-am"
 EVENING: Final = "diary-pm"
+BASELINE: Final = "baseline"
 CODES_FILE: Final = "demo-codes.csv"
 
 
@@ -60,17 +63,37 @@ def ensure_stack(data: Path) -> tuple[Stack, bool]:
     return running_stack(data), True
 
 
-def stop_stack(data: Path) -> None:
-    """Stop the stack in an orderly way; one that has ended by itself is none."""
+def stop_stack(data: Path, only: Stack | None = None) -> None:
+    """Stop the stack in an orderly way; one that has ended by itself is none.
+
+    ``only``: the one that is meant; another that runs there by now goes on.
+    """
+    record = live_record(data)
+    if only is not None and record is not None and record.supervisor.pid != only.supervisor:
+        return
     with contextlib.suppress(StackNotRunning):
         down.main(["--data", str(data)], standalone_mode=False)
 
 
+class OtherDemonstration(StackError):
+    """This stack's data is of another version of the demonstration."""
+
+
 async def apply_demo_study(data: Path, now: datetime) -> Study:
-    """Publish the demonstration's study where it is not published yet."""
+    """Publish the demonstration's study where it is not published yet.
+
+    Raises:
+        OtherDemonstration: it was published with another content.
+    """
     study = read_study(STUDY_FILE)
     async with study_database(data) as connection:
-        await apply_study(connection, study, now)
+        try:
+            await apply_study(connection, study, now)
+        except StudyRefused as error:
+            raise OtherDemonstration(
+                f"{error} The data in {data} is of another version's demonstration: "
+                "`eightbells reset` it, once stopped, or choose another --data."
+            ) from None
     return study
 
 

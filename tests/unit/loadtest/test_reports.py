@@ -43,6 +43,13 @@ def test_every_report_is_one_that_the_gateway_reads(instrument: str) -> None:
         assert (report.deviceId, report.sequence) == ("d-1", 1)
 
 
+def test_a_patient_says_what_the_assignment_says() -> None:
+    answers = {"pain": 9, "temperature": 36.8}
+    one = assignment(answers=answers)
+    prepared = prepare_report(one, one.closesAt, "d-1", seeded(1), secrets.randbits(74))
+    assert decode_report(prepared.body).answers == answers
+
+
 def test_a_report_for_an_instrument_of_somebody_elses_study_carries_no_answers() -> None:
     one = assignment(instrument="unheard-of")
     prepared = prepare_report(one, one.closesAt, "d-1", seeded(1), secrets.randbits(74))

@@ -11,7 +11,8 @@ from random import SystemRandom
 import asyncpg
 import pytest
 
-from deploy.demo.run import Demo, set_stage
+from deploy.demo.alarms import watched_sites
+from deploy.demo.run import Demo, questionnaires, set_stage
 from deploy.demo.stage import EVENING, MORNING, assignments
 from deploy.local.credentials import make_secrets, record_owner_url
 from deploy.local.state import secrets_dir, token_keys_file, write_private
@@ -58,7 +59,8 @@ def reports_in_time(due: list[Assignment], now: datetime) -> set[str]:
         prepared = prepare_report(one, now, "d-1", RANDOM, secrets.randbits(74))
         report = decode_report(prepared.body)
         assert report.recordedAt <= now
-        window = Window(one.opensAt, one.closesAt, one.closesAt + timedelta(hours=1))
+        grace = timedelta(days=1) if one.instrument == "phq-9" else timedelta(hours=1)
+        window = Window(one.opensAt, one.closesAt, one.closesAt + grace)
         state = VisitState(window, (one.instrument,), {})
         placed = choose_visit(
             [Candidate(one.visitId, state)], report.instrument, report.recordedAt, report.visitId
@@ -77,6 +79,10 @@ async def test_at_any_hour_every_report_of_a_demonstration_completes_its_visit_o
     said: list[str] = []
     study, due = await set_stage(demo, lambda: now, said.append, no_bar)
     evening = await assignments(data, study, PATIENTS, EVENING, now)
+    asked = await questionnaires(demo, study, now)
+    assert {one.siteId for one in asked} == set(watched_sites(study))
+    assert reports_in_time(asked, now) == {"completes, on_time"}
+    assert {one.siteId for one in due if one.answers} == set(watched_sites(study))
     assert len({one.timeZone for one in due}) == 4
     for targets in (due, evening):
         assert len({one.patientId for one in targets}) == PATIENTS
