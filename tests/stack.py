@@ -66,10 +66,11 @@ def demonstration() -> Iterator[Path]:
 def run(command: list[str], data: Path) -> int:
     """Run the command to its end, and wait for that also when stopped: it has things of its own to put away.
 
+    Its temporary files go where they are deleted after it, whatever it leaves.
+
     Returns:
         Its exit code; 130 after Ctrl-C, which it has from the terminal, and SIGTERM, which it gets from us.
     """
-    child = subprocess.Popen(command, env={**os.environ, DATA: str(data)})
     stopped = False
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -78,13 +79,15 @@ def run(command: list[str], data: Path) -> int:
         if number == signal.SIGTERM:
             child.terminate()
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        code = child.wait()
-        return 130 if stopped else code
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with tempfile.TemporaryDirectory(prefix="eightbells-run-", ignore_cleanup_errors=True) as scratch:
+        child = subprocess.Popen(command, env={**os.environ, DATA: str(data), "TMPDIR": scratch})
+        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            code = child.wait()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+    return 130 if stopped else code
 
 
 def main() -> int:

@@ -46,10 +46,10 @@ export async function apiAs(username: string) {
   }
 }
 
-/** One value or row from the stack's own database, by its read-only role. */
+/** Rows from the stack's own database, by its read-only role. Its address holds a password: it goes by the environment. */
 export function fromDatabase(sql: string): string {
-  const script = 'import asyncio, asyncpg, json, sys\nasync def go():\n c = await asyncpg.connect(sys.argv[1])\n print(json.dumps([dict(r) for r in await c.fetch(sys.argv[2])], default=str))\nasyncio.run(go())'
-  return execFileSync(resolve(root, '.venv/bin/python'), ['-c', script, status.database, sql], { encoding: 'utf8', cwd: root })
+  const script = 'import asyncio, asyncpg, json, os, sys\nasync def go():\n c = await asyncpg.connect(os.environ["DATABASE"])\n print(json.dumps([dict(r) for r in await c.fetch(sys.argv[1])], default=str))\nasyncio.run(go())'
+  return execFileSync(resolve(root, '.venv/bin/python'), ['-c', script, sql], { encoding: 'utf8', cwd: root, env: { ...process.env, DATABASE: status.database } })
 }
 
 const run = promisify(execFile)
