@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ingest_gateway.contracts.problem import MEDIA_TYPE, problem_bytes
 from ingest_gateway.contracts.receipt import Accepted
 from ingest_gateway.contracts.report import Report
+from ingest_gateway.process.describing import WITHOUT_PAGES, describe
 
 _TITLES = {404: "Not found", 405: "Method not allowed"}
 _DETAILS = {404: "There is nothing at this address.", 405: "This address does not take that method."}
@@ -22,7 +23,8 @@ _DETAILS = {404: "There is nothing at this address.", 405: "This address does no
 def create_app(cors_origin: str = "") -> ASGIApp:
     """The application behind the protocol. ``cors_origin``: the one foreign origin browsers may call from."""
     # Behind TLS a redirect would name http://, and an app that followed it would send its token in the clear.
-    app = FastAPI(title="Eight Bells: ingest gateway", version="1", openapi_tags=None, redirect_slashes=False)
+    app = FastAPI(title="Eight Bells: ingest gateway", version="1", redirect_slashes=False, **WITHOUT_PAGES)
+    describe(app)
 
     async def problem_response(_: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500

@@ -5,6 +5,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from ingest_gateway.process.describing import WITHOUT_PAGES, describe
 from projections.live.hub import Hub
 from projections.read_api import (
     adverse_event_reporting,
@@ -100,8 +101,9 @@ def build_api() -> ReadApi:
         version="1",
         description="What staff and patients read and staff decide. Every error is a problem document.",
         redirect_slashes=False,
-        redoc_url=None,
+        **WITHOUT_PAGES,
     )
+    describe(api)
     problems.install(api)
     for part in _PARTS:
         api.include_router(part.router)

@@ -194,7 +194,13 @@ async def test_the_description_says_how_errors_look_and_what_bodies_hold(world: 
     visits = document["paths"]["/api/v1/trial/patients/{patientId}/visits"]["get"]
     assert visits["security"]
     assert [one["name"] for one in visits["parameters"]] == ["patientId", "asOf", "include"]
-    assert (await world.client.get("/docs")).status_code == 200
+
+
+async def test_the_description_is_a_document_and_no_page_with_a_third_partys_scripts(world: World) -> None:
+    docs = await world.client.get("/docs")
+    assert docs.headers["content-type"] == "application/json"
+    assert docs.json() == (await world.client.get("/openapi.json")).json()
+    assert (await world.client.get("/redoc")).status_code == 404
 
 
 # Over a real connection ----------------------------------------------------------------------------------
