@@ -37,7 +37,8 @@ class ChainWalk:
     """One pass over every seal, each partition's in the order of their offsets.
 
     Args:
-        keys: each is tried, the current one first: a seal does not say with which key it was made.
+        keys: the ring the ledger was sealed with, older keys too. A seal names its key; for one from before
+            seals did, each is tried.
         streams: rows of ``streams`` by number.
         offsets: rows of ``offsets``.
         current: the number of the stream that ``published`` is about.
@@ -52,7 +53,7 @@ class ChainWalk:
         current: int | None,
         published: Iterable[SealHead],
     ) -> None:
-        self._keys = [keys.signing_key, *(key for kid, key in keys.keys.items() if kid != keys.current)]
+        self._keys = keys.keys
         self._current = current
         self._unseen = {(head.partition, head.lastOffset): head for head in published}
         self._heads: dict[_Where, tuple[int, set[bytes]]] = {}
@@ -63,7 +64,7 @@ class ChainWalk:
                 seals.genesis(
                     key, stream["cluster_id"], str(stream["topic_id"]), row["kafka_partition"], first
                 )
-                for key in self._keys
+                for key in self._keys.values()
             }
             self._heads[_where(row)] = (first, origins)
 
@@ -74,7 +75,10 @@ class ChainWalk:
         if first != following or row["previous"] not in previous:
             self._find("chain", "this seal does not follow the one before it", where, first)
         digests = (row["digests"] or b"",)
-        if all(seals.seal(key, row["previous"], digests) != seal for key in self._keys):
+        kid = row["kid"]
+        if kid is not None and kid not in self._keys:
+            self._find("key", f"sealed with key {kid!r}, which is not among those given", where, first)
+        elif all(seals.seal(key, row["previous"], digests) != seal for key in self._tried(kid)):
             self._find("seal", f"rows {first} to {last} are not what was sealed", where, first)
         self._heads[where] = (last + 1, {seal})
         if where[0] == self._current:
@@ -92,6 +96,9 @@ class ChainWalk:
             detail = "a published seal is not in the chain: its end was cut, or it was made anew"
             self._find("published", detail, (self._current or 0, head.partition), head.lastOffset)
         return self._findings
+
+    def _tried(self, kid: str | None) -> Iterable[bytes]:
+        return self._keys.values() if kid is None else (self._keys[kid],)
 
     def _find(self, kind: str, detail: str, where: _Where, offset: int) -> None:
         if sum(finding.kind == kind for finding in self._findings) < SHOWN:

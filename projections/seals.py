@@ -11,9 +11,10 @@ verifier compares with the bytes. Integers are decimal, instants are whole micro
 1970-01-01T00:00:00Z, bytes are hex, ``flags`` and ``headers`` are as Postgres prints a ``jsonb``.
 ``projections/sql/verify.sql`` computes the same from the stored rows; a test holds the two together.
 
-**The key** never reaches Postgres. Whoever may write to the database but does not hold it cannot make a
-chain that verifies; heads are also published to Kafka, so that a tail cut from ledger, seals and offsets
-alike shows.
+**The key** never reaches Postgres, only its ``kid`` does; keys can be changed, and stay in the key file for
+as long as what they sealed is to be verified. Whoever may write to the database but does not hold it cannot
+make a chain that verifies; heads are also published to Kafka, so that a tail cut from ledger, seals and
+offsets alike shows.
 """
 
 import hashlib

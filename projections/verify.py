@@ -52,7 +52,7 @@ async def verify(
 
     Args:
         connection: of a role that may read the record of the trial, such as eightbells_reader.
-        keys: the ring the ledger was sealed with; each of its keys is tried.
+        keys: the ring the ledger was sealed with, with every key that it ever was.
         current: the topic that ``ends`` and ``published`` are about.
         ends: the end of the log per partition, read before: what the ledger must have reached.
         ends_after: reads it again, afterwards: what the ledger must not have passed.

@@ -8,6 +8,7 @@ import msgspec
 
 COUNTERS: Final = "board.counters"
 _DEFAULT: Final = "patients.read"
+_MOVES_COUNTERS: Final = frozenset({"visit.begun", "visit.completed"})
 _NEEDS: Final = {"report.quarantined": "quarantine.read", COUNTERS: "board.read"}
 PERMISSIONS: Final = frozenset({_DEFAULT, *_NEEDS.values()})
 """The permissions that decide what a socket gets."""
@@ -63,7 +64,7 @@ def read_event(raw: bytes) -> LiveEvent | None:
     head = _head.decode(raw)
     if head.siteId is None:
         return None
-    slot = head.data.slotId if head.type == "visit.completed" else None
+    slot = head.data.slotId if head.type in _MOVES_COUNTERS else None
     return LiveEvent(head.siteId, _NEEDS.get(head.type, _DEFAULT), raw, slot)
 
 

@@ -50,7 +50,7 @@ having o.next_offset <> coalesce(max(coalesce(l.gap_until, l.kafka_offset)) + 1,
 order by 1, 2;
 
 -- name: seals
-select s.stream_id, s.kafka_partition, s.first_offset, s.last_offset, s.previous, s.seal, l.digests
+select s.stream_id, s.kafka_partition, s.first_offset, s.last_offset, s.previous, s.seal, s.kid, l.digests
 from seals s
 left join lateral (
     select string_agg(sha256(convert_to(array_to_json(array[

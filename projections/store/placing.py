@@ -27,9 +27,10 @@ class Placeable(msgspec.Struct, frozen=True, gc=False):
 
 
 class Placed(msgspec.Struct, frozen=True):
-    """The changes to write, and which report completed which visit."""
+    """The changes to write, which report began which visit, and which completed which."""
 
     changes: Changes
+    begun: list[tuple[Entry, Visit]]
     completed: list[tuple[Entry, Visit]]
 
 
@@ -67,7 +68,7 @@ async def place(
 
 def place_plain(items: Sequence[Placeable], visits: Visits) -> Placed:
     """Place reports that amend nothing, given every visit that one of them may belong to."""
-    placed = Placed(Changes({}, Counter(), Counter(), Counter()), [])
+    placed = Placed(Changes({}, Counter(), Counter(), Counter()), [], [])
     by_patient: Mapping[str, list[Candidate]] | None = None
     for one in items:
         report, named = one.report, _named(one, visits)
@@ -150,6 +151,7 @@ def _change(visit: Visit, one: Placeable, placement: Placement, placed: Placed) 
     if done is None:
         if placement.kind == "partial" and not was_partial:
             changes.partial[shard] += 1
+            placed.begun.append((one.entry, visit))
         return
     visit.completed_at, visit.timeliness = done.completed_at, done.timeliness
     placed.completed.append((one.entry, visit))

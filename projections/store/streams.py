@@ -5,6 +5,7 @@ from datetime import datetime
 
 import asyncpg
 
+from ingest_gateway.auth.keys import KeyRing
 from ingest_gateway.process.topic_identity import TopicIdentity
 from projections import seals
 from projections.sql import queries
@@ -34,11 +35,13 @@ async def add_offsets(
     stream: int,
     identity: TopicIdentity,
     first_offsets: Mapping[int, int],
-    seal_key: bytes,
+    seal_keys: KeyRing,
 ) -> None:
     """Begin the ledger of partitions seen for the first time, at the log's start. Safe to run twice."""
     for partition, first in sorted(first_offsets.items()):
-        origin = seals.genesis(seal_key, identity.cluster_id, str(identity.topic_id), partition, first)
+        origin = seals.genesis(
+            seal_keys.signing_key, identity.cluster_id, str(identity.topic_id), partition, first
+        )
         await connection.execute(_SQL["add_position"], stream, partition, first, origin)
 
 

@@ -8,6 +8,7 @@ import asyncpg
 import msgspec
 import orjson
 
+from ingest_gateway.auth.keys import KeyRing
 from projections import seals
 from projections.sql import queries
 from projections.store.alerts import raise_alerts
@@ -23,10 +24,10 @@ _SQL = queries("store")
 
 
 class Chain(msgspec.Struct, frozen=True):
-    """Which stream a batch belongs to, and the key its ledger is sealed with."""
+    """Which stream a batch belongs to, and the keys of its ledger's seals, the current one among them."""
 
     stream: int
-    seal_key: bytes
+    seal_keys: KeyRing
 
 
 class Applied(msgspec.Struct, frozen=True):
@@ -51,7 +52,7 @@ async def apply_batch(
 
     Args:
         connection: outside a transaction.
-        chain: the stream and the key of its seals.
+        chain: the stream and the keys of its seals.
         entries: ascending by (partition, offset), contiguous in each partition, gaps included.
         slots: immutable planned windows seen so far, added to.
         now: when alerts are raised and the outbox row is written.
@@ -72,9 +73,12 @@ async def apply_batch(
         alerts = await raise_alerts(connection, chain.stream, items, now)
         sealed = _seal(chain, ranges, heads, digests)
         await connection.execute(
-            _SQL["add_seals"], chain.stream, *(list(column) for column in zip(*sealed, strict=True))
+            _SQL["add_seals"],
+            chain.stream,
+            *(list(column) for column in zip(*sealed, strict=True)),
+            chain.seal_keys.current,
         )
-        events = [*batch_events(chain.stream, items, placed.completed), *alerts]
+        events = [*batch_events(chain.stream, items, placed), *alerts]
         await connection.execute(
             _SQL["add_outbox"],
             now,
@@ -139,13 +143,14 @@ def _rows(stream: int, items: Sequence[tuple[Entry, Outcome]]) -> tuple[list[Row
 def _seal(
     chain: Chain, ranges: _Ranges, heads: Mapping[int, bytes], digests: Mapping[int, Sequence[bytes]]
 ) -> _Sealed:
+    key = chain.seal_keys.signing_key
     return [
         (
             partition,
             first,
             following - 1,
             heads[partition],
-            seals.seal(chain.seal_key, heads[partition], digests[partition]),
+            seals.seal(key, heads[partition], digests[partition]),
         )
         for partition, (first, following) in sorted(ranges.items())
     ]

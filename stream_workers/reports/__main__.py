@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 
-from ingest_gateway.auth.keys import UnsafeKeys, load_keys
+from ingest_gateway.auth.keys import KeyRing, UnsafeKeys, load_keys
 from ingest_gateway.contracts.topics import REPORTS, TopicSpec, topic_specs
 from ingest_gateway.process.admin import admin_listener
 from ingest_gateway.process.logs import configure_logging
@@ -38,7 +38,7 @@ def topic_spec(settings: WorkerSettings) -> TopicSpec:
     return TopicSpec(settings.reports_topic, spec.partitions, spec.settings)
 
 
-async def run(settings: WorkerSettings, seal_key: bytes) -> None:
+async def run(settings: WorkerSettings, seal_keys: KeyRing) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Raises:
@@ -52,7 +52,7 @@ async def run(settings: WorkerSettings, seal_key: bytes) -> None:
         asyncio.get_running_loop().add_signal_handler(signum, stopping.set)
     async with admin_listener(settings.admin_host, settings.admin_port, health.readiness, registry):
         if await _topic_is_safe(settings, health, stopping):
-            consumer = build(settings, seal_key, metrics, health)
+            consumer = build(settings, seal_keys, metrics, health)
             working = asyncio.create_task(consumer.run())
             waiting = asyncio.create_task(stopping.wait())
             await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -62,7 +62,7 @@ async def run(settings: WorkerSettings, seal_key: bytes) -> None:
 
 
 def build(
-    settings: WorkerSettings, seal_key: bytes, metrics: WorkerMetrics, health: Health
+    settings: WorkerSettings, seal_keys: KeyRing, metrics: WorkerMetrics, health: Health
 ) -> ReportConsumer:
     """Put the worker's parts together. Needs a running event loop."""
 
@@ -76,7 +76,7 @@ def build(
 
     applier = Applier(
         settings.database_url,
-        seal_key,
+        seal_keys,
         clock=utc_now,
         metrics=metrics,
         health=health,
@@ -87,7 +87,7 @@ def build(
         applier,
         RecordReader(settings.partitions, utc_now),
         identity,
-        seal_key=seal_key,
+        seal_keys=seal_keys,
         pace=Pace(
             settings.max_batch_records,
             settings.batch_interval_ms / 1000,
@@ -121,11 +121,11 @@ def main() -> int:
     """Run, and say in one line what is wrong with the configuration (exit code 2)."""
     try:
         settings = WorkerSettings.from_environment()
-        seal_key = load_keys(settings.seal_key_file).signing_key
+        seal_keys = load_keys(settings.seal_key_file)
         configure_logging("worker", settings.log_level)
         # A batch makes some hundred thousand objects and no cycles: collecting often would only cost.
         gc.set_threshold(200_000, 20, 50)
-        uvloop.run(run(settings, seal_key))
+        uvloop.run(run(settings, seal_keys))
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
         print(f"eightbells worker: wrong settings: {wrong}", file=sys.stderr)  # noqa: T201

@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 
 import asyncpg
 
+from ingest_gateway.auth.keys import KeyRing
 from projections import store
 from projections.store import Arrival, Chain, InstrumentKey, Slot
 from stream_workers.reports.breaker import QuarantineBreaker, blame
@@ -34,7 +35,7 @@ class Applier:
 
     Args:
         database_url: as the worker's role.
-        seal_key: of the ledger's seals.
+        seal_keys: of the ledger's seals.
         clock: the time, aware.
         metrics: counts what happens.
         health: told what is being waited for.
@@ -44,7 +45,7 @@ class Applier:
     def __init__(
         self,
         database_url: str,
-        seal_key: bytes,
+        seal_keys: KeyRing,
         *,
         clock: Callable[[], datetime],
         metrics: WorkerMetrics,
@@ -52,7 +53,7 @@ class Applier:
         breaker: QuarantineBreaker,
     ) -> None:
         self._database_url = database_url
-        self._seal_key = seal_key
+        self._seal_keys = seal_keys
         self._clock = clock
         self._metrics = metrics
         self._health = health
@@ -170,7 +171,7 @@ class Applier:
         if blamed and self._breaker.opens(len(entries), blamed, now):
             raise Stopped("too many quarantines in a minute: a bad release is likelier than bad reports")
         applied = await store.apply_batch(
-            connection, Chain(stream, self._seal_key), entries, self._slots, now
+            connection, Chain(stream, self._seal_keys), entries, self._slots, now
         )
         self._count(items, applied, time.perf_counter() - started)
         self._breaker.note(len(entries), blame(applied.quarantined), now)

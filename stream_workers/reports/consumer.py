@@ -16,6 +16,7 @@ from aiokafka.errors import (
     RecordTooLargeError,
 )
 
+from ingest_gateway.auth.keys import KeyRing
 from ingest_gateway.process.topic_identity import TopicIdentity
 from projections import store
 from projections.store import Arrival
@@ -60,7 +61,7 @@ class ReportConsumer:
         reader: RecordReader,
         identity: Callable[[], Coroutine[Any, Any, TopicIdentity]],
         *,
-        seal_key: bytes,
+        seal_keys: KeyRing,
         pace: Pace,
         clock: Callable[[], datetime],
         metrics: WorkerMetrics,
@@ -70,7 +71,7 @@ class ReportConsumer:
         self._applier = applier
         self._reader = reader
         self._identity = identity
-        self._seal_key = seal_key
+        self._seal_keys = seal_keys
         self._pace = pace
         self._clock = clock
         self._metrics = metrics
@@ -158,7 +159,7 @@ class ReportConsumer:
             return stream, await store.next_offsets(connection, stream, partitions)
 
         async def begin(connection: asyncpg.Connection) -> None:
-            await store.add_offsets(connection, self._stream, identity, begun, self._seal_key)
+            await store.add_offsets(connection, self._stream, identity, begun, self._seal_keys)
 
         # Nothing is applied here: a database that is not migrated yet, or a password to come, is waited for.
         try:

@@ -14,6 +14,7 @@ import asyncpg
 from aiokafka import AIOKafkaProducer
 from prometheus_client import CollectorRegistry
 
+from ingest_gateway.auth.keys import KeyRing
 from ingest_gateway.contracts.partitioning import partition_for
 from ingest_gateway.contracts.topics import TopicSpec
 from projections.log_ends import log_ends
@@ -22,7 +23,7 @@ from stream_workers.reports.health import Health
 from stream_workers.reports.metrics import WorkerMetrics
 from stream_workers.reports.settings import WorkerSettings
 
-SEAL_KEY = bytes(range(32))
+SEAL_KEYS = KeyRing("k1", {"k1": bytes(range(32))})
 DIARY: dict[str, Any] = {
     "id": "diary",
     "version": "1",
@@ -147,7 +148,7 @@ class Ward:
             "group_id": self.group,
             "batch_interval_ms": 0,
         }
-        consumer = build(WorkerSettings(**settings), SEAL_KEY, metrics, Health(metrics))
+        consumer = build(WorkerSettings(**settings), SEAL_KEYS, metrics, Health(metrics))
         working = asyncio.create_task(consumer.run())
         try:
             async with asyncio.timeout(60):

@@ -94,6 +94,7 @@ class World:
     owner: asyncpg.Connection
     producer: AIOKafkaProducer
     group: str = field(default_factory=lambda: f"eb-test-{secrets.token_hex(6)}")
+    seal_keys: KeyRing = SEAL_KEYS
 
     def report(self, patient: int | str = 1, **changes: object) -> bytes:
         patient_id = patient if isinstance(patient, str) else f"P-{patient}"
@@ -157,7 +158,7 @@ class World:
         registry = CollectorRegistry()
         metrics = WorkerMetrics(registry)
         health = Health(metrics)
-        consumer = build(self.settings(**changes), SEAL_KEYS.signing_key, metrics, health)
+        consumer = build(self.settings(**changes), self.seal_keys, metrics, health)
         task = asyncio.create_task(consumer.run())
         try:
             yield Running(consumer, health, metrics, registry)

@@ -1,4 +1,5 @@
 import json
+from collections import Counter
 from datetime import UTC, datetime
 
 import msgspec
@@ -10,6 +11,8 @@ from ingest_gateway.contracts.topics import ALERTS, EVENTS, SEALS
 from projections.relay.records import Topics, event_records, seal_records
 from projections.store import Arrival, Entry, Outcome
 from projections.store.events import batch_events
+from projections.store.placing import Placed
+from projections.store.visits import Changes
 
 EVENT = {
     "id": "e-1",
@@ -62,7 +65,8 @@ def test_the_quarantine_of_what_belongs_to_nobody_is_published_without_a_key(
         Report,
     )
     entry = Entry(Arrival(3, 14, datetime(2026, 11, 22, tzinfo=UTC), report=report or None), reason)
-    events = batch_events(1, [(entry, Outcome("quarantined", reason))], [])
+    nothing = Placed(Changes({}, Counter(), Counter(), Counter()), [], [])
+    events = batch_events(1, [(entry, Outcome("quarantined", reason))], nothing)
     text = orjson.dumps(events, option=orjson.OPT_UTC_Z).decode()
     [record] = event_records(text, Topics(), len)
     assert (record.topic, record.partition, record.key) == (EVENTS, 0, None)
