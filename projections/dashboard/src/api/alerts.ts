@@ -35,8 +35,9 @@ export async function closeAlert(id: string, outcome: string, note: string): Pro
   return (await http.post<Alert>(`/api/v1/alerts/${encodeURIComponent(id)}/close`, body)).data
 }
 
-export async function reportAdverseEvent(event: NewAdverseEvent): Promise<AdverseEvent> {
-  return (await http.post<AdverseEvent>('/api/v1/adverse-events', event)).data
+/** Report an adverse event; sent again under the same key it happens once. */
+export async function reportAdverseEvent(event: NewAdverseEvent, key: string): Promise<AdverseEvent> {
+  return (await http.post<AdverseEvent>('/api/v1/adverse-events', event, { headers: { 'Idempotency-Key': key } })).data
 }
 
 export async function readAdverseEvents(cursor?: string, patientId?: string): Promise<AdverseEvents> {
