@@ -17,6 +17,8 @@ from deploy.local.state import running_stack
 EIGHTBELLS = Path(sys.executable).with_name("eightbells")
 STUDY = Path(__file__).parents[3] / "deploy" / "demo" / "study.yaml"
 
+pytestmark = pytest.mark.xdist_group("doctor")  # one stack, examined in this order
+
 
 def eightbells(*arguments: str, data: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -47,6 +49,13 @@ def examine(data: Path, *arguments: str, ok: bool = True) -> dict[str, list[Any]
     for check in told["checks"]:
         found.setdefault(check["part"], []).append(check)
     return found
+
+
+def test_a_fresh_start_is_logged_once_by_each_process_and_without_an_error(data: Path) -> None:
+    for part in ("gateway", "worker", "relay", "api"):
+        lines = [json.loads(line) for line in (data / "logs" / f"{part}.log").read_text().splitlines()]
+        assert [line["event"] for line in lines if line["event"] == "started"] == ["started"]
+        assert not [line for line in lines if line["level"] == "error" or line["logger"] == "uvicorn.error"]
 
 
 def test_without_a_study_it_checks_what_can_be_checked_and_says_so(data: Path) -> None:
