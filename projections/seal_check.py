@@ -25,12 +25,13 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class SealHead(msgspec.Struct, frozen=True):
-    """A head of the chain as it was published outside Postgres; ``seal`` is hex."""
+    """A head as it was published outside Postgres; ``seal`` is hex, ``chain`` null for the ledger."""
 
     partition: int
     firstOffset: int
     lastOffset: int
     seal: str
+    chain: str | None = None
 
 
 class ChainWalk:
@@ -55,7 +56,7 @@ class ChainWalk:
     ) -> None:
         self._keys = keys.keys
         self._current = current
-        self._unseen = {(head.partition, head.lastOffset): head for head in published}
+        self._unseen = {(head.partition, head.lastOffset): head for head in published if head.chain is None}
         self._heads: dict[_Where, tuple[int, set[bytes]]] = {}
         self._findings: list[Finding] = []
         for row in offsets:

@@ -7,6 +7,7 @@ import msgspec
 
 from ingest_gateway.auth.keys import KeyRing
 from ingest_gateway.process.topic_identity import TopicIdentity
+from projections.action_seals import check_actions
 from projections.seal_check import SHOWN, ChainWalk, Finding, SealHead
 from projections.sql import queries
 
@@ -46,7 +47,8 @@ async def verify(
     current: TopicIdentity | None = None,
     ends: Mapping[int, int] | None = None,
     ends_after: Callable[[], Awaitable[Mapping[int, int]]] | None = None,
-    published: Iterable[SealHead] = (),
+    published: Sequence[SealHead] = (),
+    action_keys: KeyRing | None = None,
 ) -> Verification:
     """Check everything in one snapshot of the database, which may go on being written to.
 
@@ -56,7 +58,8 @@ async def verify(
         current: the topic that ``ends`` and ``published`` are about.
         ends: the end of the log per partition, read before: what the ledger must have reached.
         ends_after: reads it again, afterwards: what the ledger must not have passed.
-        published: heads of seals as found outside Postgres; each has to be in the chain.
+        published: heads of seals as found outside Postgres; each has to be in its chain.
+        action_keys: the ring that what people did was sealed with; None: that is not checked.
     """
     findings: list[Finding] = []
     async with connection.transaction(isolation="repeatable_read", readonly=True):
@@ -67,6 +70,8 @@ async def verify(
         await _check_offsets(connection, findings)
         walk = ChainWalk(keys, streams, rows, here, published)
         findings.extend(await _check_seals(connection, walk, rows))
+        if action_keys is not None:
+            findings.extend(await check_actions(connection, action_keys, published))
         await _check_claims(connection, findings)
         await _check_projections(connection, findings)
     if ends_after is not None:

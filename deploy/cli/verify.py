@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.cli import data_option, json_option
-from deploy.local.state import StackNotRunning, running_stack, seal_keys_file
+from deploy.local.state import StackNotRunning, action_seal_keys_file, running_stack, seal_keys_file
 from ingest_gateway.auth.keys import UnsafeKeys, load_keys
 from ingest_gateway.contracts.topics import REPORTS, SEALS
 from ingest_gateway.process.topic_identity import TopicIdentity
@@ -33,6 +33,7 @@ class Target(msgspec.Struct, frozen=True):
     database: str
     kafka: str
     seal_keys: Path
+    action_seal_keys: Path | None
     topic: str
 
 
@@ -54,6 +55,11 @@ class Target(msgspec.Struct, frozen=True):
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="The key file that seals it.",
 )
+@click.option(
+    "--action-seal-keys",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The key file that seals what people do there; without it that is not checked.",
+)
 @click.option("--topic", default=REPORTS, show_default=True, help="The topic it is the ledger of.")
 @data_option
 def verify(
@@ -62,11 +68,12 @@ def verify(
     database: str | None,
     kafka: str | None,
     seal_keys: Path | None,
+    action_seal_keys: Path | None,
     topic: str,
     data: Path,
 ) -> None:
     """Check that every offset of the log has one ledger row, that seals, identities and counters hold."""
-    target = _target(database, kafka, seal_keys, topic, data)
+    target = _target(database, kafka, seal_keys, action_seal_keys, topic, data)
     result = asyncio.run(_verify(target, wait))
     if as_json:
         click.echo(msgspec.json.encode(result))
@@ -76,19 +83,25 @@ def verify(
 
 
 def _target(
-    database: str | None, kafka: str | None, seal_keys: Path | None, topic: str, data: Path
+    database: str | None,
+    kafka: str | None,
+    seal_keys: Path | None,
+    action_seal_keys: Path | None,
+    topic: str,
+    data: Path,
 ) -> Target:
     if database and kafka and seal_keys:
-        return Target(database, kafka, seal_keys, topic)
-    if database or kafka or seal_keys:
+        return Target(database, kafka, seal_keys, action_seal_keys, topic)
+    if database or kafka or seal_keys or action_seal_keys:
         raise click.UsageError("--database, --kafka and --seal-keys go together.")
     stack = running_stack(data)
-    return Target(stack.database, stack.kafka, seal_keys_file(data), topic)
+    return Target(stack.database, stack.kafka, seal_keys_file(data), action_seal_keys_file(data), topic)
 
 
 async def _verify(target: Target, wait: float) -> Verification:
     try:
         keys = load_keys(target.seal_keys)
+        action_keys = load_keys(target.action_seal_keys) if target.action_seal_keys else None
     except UnsafeKeys as error:
         raise click.UsageError(str(error)) from None
     try:
@@ -104,6 +117,7 @@ async def _verify(target: Target, wait: float) -> Verification:
                 ends,
                 lambda: log_ends(target.kafka, target.topic),
                 published=heads,
+                action_keys=action_keys,
             )
         finally:
             await connection.close(timeout=10)

@@ -8,6 +8,7 @@ from typing import Final
 
 from deploy.local.state import (
     StackError,
+    action_seal_keys_file,
     owner_url,
     role_passwords,
     seal_keys_file,
@@ -31,7 +32,7 @@ def make_secrets(data: Path) -> None:
     directory.mkdir(mode=0o700, exist_ok=True)
     if directory.stat().st_mode & 0o077:
         raise StackError(f"{directory} can be entered by other users; run chmod 700 on it.")
-    for path in (token_keys_file(data), seal_keys_file(data)):
+    for path in (token_keys_file(data), seal_keys_file(data), action_seal_keys_file(data)):
         if not path.exists():
             write_private(path, _key_file())
     path = directory / "database.json"

@@ -11,7 +11,7 @@ from deploy.local.keeper import Part
 from deploy.local.plan import Plan
 from deploy.local.ports import LOOPBACK
 from deploy.local.readiness import http_ready
-from deploy.local.state import database_url, seal_keys_file, token_keys_file
+from deploy.local.state import action_seal_keys_file, database_url, seal_keys_file, token_keys_file
 
 PARTITIONS: Final = 12
 """Partitions of the reports topic; never changed under data."""
@@ -72,7 +72,11 @@ def _settings(name: str, plan: Plan, kafka: str, brokers: int) -> Mapping[str, s
                 "DATABASE_URL": database_url(plan.data, "eightbells_relay"),
             }
         case "api":
-            return {"DATABASE_URL": database_url(plan.data, "eightbells_api"), **_http(name, plan)}
+            return {
+                "DATABASE_URL": database_url(plan.data, "eightbells_api"),
+                "EIGHTBELLS_ACTION_SEAL_KEY_FILE": str(action_seal_keys_file(plan.data)),
+                **_http(name, plan),
+            }
         case _:
             raise ValueError(name)
 

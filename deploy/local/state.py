@@ -152,6 +152,11 @@ def seal_keys_file(data: Path) -> Path:
     return secrets_dir(data) / "seal-keys.json"
 
 
+def action_seal_keys_file(data: Path) -> Path:
+    """The key file that seals what people do."""
+    return secrets_dir(data) / "action-seal-keys.json"
+
+
 def secrets_dir(data: Path) -> Path:
     """Where a stack's secrets are: a directory only its owner may enter."""
     return data.absolute() / "secrets"

@@ -40,6 +40,7 @@ def main() -> int:
     try:
         settings = Settings.model_validate({})
         keys = load_keys(settings.token_keys_file)
+        action_seal_keys = load_keys(settings.action_seal_key_file)
     except ValidationError as error:
         print(f"Missing or wrong in the environment: {_names(error)}.", file=sys.stderr)  # noqa: T201
         return 2
@@ -47,17 +48,17 @@ def main() -> int:
         print(error, file=sys.stderr)  # noqa: T201
         return 2
     configure_logging("api", settings.log_level)
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # below, it logs URLs with their queries
-    uvloop.run(Process(settings, keys).run())
+    uvloop.run(Process(settings, keys, action_seal_keys).run())
     return 0
 
 
 class Process:
     """The running read API: its listener, and a probe that says whether it is ready."""
 
-    def __init__(self, settings: Settings, keys: KeyRing) -> None:
+    def __init__(self, settings: Settings, keys: KeyRing, action_seal_keys: KeyRing) -> None:
         self._settings = settings
         self._keys = keys
+        self._action_seal_keys = action_seal_keys
         self._stopping = asyncio.Event()
         self._why_not_ready: str | None = "Starting"
         self._registry = CollectorRegistry()
@@ -79,7 +80,15 @@ class Process:
                 settings.refresh_days,
                 settings.trusted_proxies,
             )
-            services = Services(database, self._keys, passwords, metrics, rules, lambda: datetime.now(UTC))
+            services = Services(
+                database,
+                self._keys,
+                passwords,
+                metrics,
+                rules,
+                lambda: datetime.now(UTC),
+                self._action_seal_keys,
+            )
             push = self._live(services)
             feed = Feed(
                 settings.database_url,

@@ -7,9 +7,13 @@ from uuid import UUID, uuid4
 import msgspec
 import orjson
 
+from ingest_gateway.auth.keys import KeyRing
+from projections.action_seals import head as head_of_chain
+from projections.action_seals import origin
 from projections.read_api.database import Session
 from projections.read_api.identity import Caller
-from projections.read_api.services import Clock
+from projections.read_api.services import Services
+from projections.seals import seal
 
 
 class Subject(msgspec.Struct, frozen=True):
@@ -32,20 +36,21 @@ class Deed(msgspec.Struct, frozen=True):
 
 
 async def record(
-    session: Session, clock: Clock, caller: Caller, subject: Subject, deed: Deed, data: Mapping[str, Any]
+    held: Services, session: Session, caller: Caller, subject: Subject, deed: Deed, data: Mapping[str, Any]
 ) -> None:
-    """Write a deed into ``actions`` and its event into the outbox.
+    """Write a deed into ``actions``, sealed, and its event into the outbox.
 
     Args:
+        held: the time, and the keys that seal it.
         session: in the transaction that does it, so that there is never one without the other.
-        clock: the time.
         caller: who does it.
         subject: to what.
         deed: what.
         data: the event's: ids and states, no words of anybody's.
     """
-    now = clock()
-    await session.rows(
+    now = held.clock()
+    await session.value("turn_to_act")
+    action_id = await session.value(
         "add_action",
         now,
         caller.user_id,
@@ -68,7 +73,23 @@ async def record(
         "at": now,
         "data": data,
     }
-    await session.rows("add_event", now, orjson.dumps([event], option=orjson.OPT_UTC_Z).decode())
+    head = await _seal(session, held.action_seal_keys, action_id)
+    await session.rows(
+        "add_event",
+        now,
+        orjson.dumps([event], option=orjson.OPT_UTC_Z).decode(),
+        orjson.dumps([head]).decode(),
+    )
+
+
+async def _seal(session: Session, keys: KeyRing, action_id: int) -> dict[str, str | int]:
+    """Seal everything up to an action, the newest, and return the new head of the chain."""
+    last = await session.row("last_action_seal")
+    after, previous = (0, origin(keys.signing_key)) if last is None else last
+    digests = await session.value("digests_of_actions", after, action_id)
+    sealed = seal(keys.signing_key, previous, (digests,))
+    await session.rows("add_action_seal", action_id, previous, sealed, keys.current)
+    return head_of_chain(after, action_id, sealed)
 
 
 def _json(value: Mapping[str, Any] | None) -> str | None:

@@ -23,7 +23,7 @@ from projections.read_api.freshness import freshness
 from projections.read_api.identity import AdverseEventReporter, Caller
 from projections.read_api.ids import known_id
 from projections.read_api.problems import ProblemError, not_found, utc_text
-from projections.read_api.services import Clock, services
+from projections.read_api.services import Services, services
 from projections.read_api.visits import patient_key
 
 router = APIRouter(tags=["adverse events"])
@@ -120,7 +120,7 @@ async def report_adverse_event(
             if before := await _reported_under(session, key, caller, body, alert_id):
                 return ShownAdverseEvent(**before.model_dump(), **fresh.model_dump())
             raise await _reported_already(session, alert_id, caller)
-        await _recorded(session, lambda: now, caller, event)
+        await _recorded(held, session, caller, event)
     return ShownAdverseEvent(**event.model_dump(), **fresh.model_dump())
 
 
@@ -170,11 +170,11 @@ async def _added(session: Session, event: AdverseEvent, caller: Caller, key: str
     return stored is not None
 
 
-async def _recorded(session: Session, clock: Clock, caller: Caller, event: AdverseEvent) -> None:
+async def _recorded(held: Services, session: Session, caller: Caller, event: AdverseEvent) -> None:
     subject = Subject("adverse_event", event.adverseEventId, event.studyId, event.siteId, event.patientId)
     new = event.model_dump(mode="json")
     data = {name: new[name] for name in _TOLD}
-    await record(session, clock, caller, subject, Deed("adverse_event.reported", None, new), data)
+    await record(held, session, caller, subject, Deed("adverse_event.reported", None, new), data)
 
 
 _TOLD: Final = (

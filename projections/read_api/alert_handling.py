@@ -140,7 +140,7 @@ async def _done(
 ) -> ShownAlert:
     after = await read_alert(session, before.alertId, caller.sites, languages)
     subject = Subject("alert", after.alertId, after.studyId, after.siteId, after.patientId)
-    await record(session, held.clock, caller, subject, deed, event_data(after))
+    await record(held, session, caller, subject, deed, event_data(after))
     return await _shown(held, session, after)
 
 

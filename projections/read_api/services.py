@@ -25,7 +25,10 @@ class LoginRules(msgspec.Struct, frozen=True):
 
 
 class Services(msgspec.Struct, frozen=True):
-    """Everything the routes need from outside. ``clock`` gives aware instants in UTC."""
+    """Everything the routes need from outside.
+
+    ``clock`` gives aware instants in UTC; ``action_seal_keys`` seal what people do.
+    """
 
     database: Database
     keys: KeyRing
@@ -33,6 +36,7 @@ class Services(msgspec.Struct, frozen=True):
     metrics: Metrics
     rules: LoginRules
     clock: Clock
+    action_seal_keys: KeyRing
 
 
 def services(request: Request) -> Services:

@@ -19,6 +19,9 @@ class Settings(BaseSettings):
         validation_alias="DATABASE_URL", description="Postgres, with role eightbells_api."
     )
     token_keys_file: Path = Field(description="The keys that sign access tokens; a JSON file of mode 0600.")
+    action_seal_key_file: Path = Field(
+        description="The keys that seal what people do, not the ledger's; a JSON file of mode 0600."
+    )
     host: str = Field("127.0.0.1", description="Address the API listens on.")
     port: int = Field(8081, ge=0, le=65535, description="Port the API listens on.")
     admin_host: str = Field("127.0.0.1", description="Address of the admin listener.")

@@ -39,13 +39,14 @@ class Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     data: msgspec.Raw
 
 
-class SealHead(msgspec.Struct, frozen=True):
-    """The seal of a range of one partition's ledger rows, as hex."""
+class SealHead(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The seal of a range of one partition's ledger rows, as hex; or of another chain's, by action ids."""
 
     partition: int
     firstOffset: int
     lastOffset: int
     seal: str
+    chain: str | None = None
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
@@ -100,4 +101,5 @@ def _common_headers(event_type: str, study_id: str | None) -> tuple[Header, ...]
 def seal_records(seals: str, topics: Topics) -> Iterator[Record]:
     """The records of a batch's seal heads: their topic has one partition."""
     for seal in _seals.decode(seals):
-        yield Record(topics.seals, _SEAL_PARTITION, str(seal.partition).encode(), _encoder.encode(seal), [])
+        key = (seal.chain or str(seal.partition)).encode()
+        yield Record(topics.seals, _SEAL_PARTITION, key, _encoder.encode(seal), [])

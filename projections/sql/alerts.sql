@@ -116,13 +116,27 @@ where e.reported_by = $1 and e.idempotency_key = $2
 -- name: add_action
 insert into actions (at, user_id, role, subject, subject_id, site_id, patient_id, what, old, new, why)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+returning action_id
+
+-- Until the transaction ends nobody else adds an action: those before it are committed, and its id is the highest.
+-- name: turn_to_act
+select pg_advisory_xact_lock(9167127)
+
+-- name: last_action_seal
+select last_action_id, seal from action_seals order by last_action_id desc limit 1
+
+-- name: digests_of_actions
+select action_digests($1, $2)
+
+-- name: add_action_seal
+insert into action_seals (last_action_id, previous, seal, kid) values ($1, $2, $3, $4)
 
 -- name: user_name
 select username from users where user_id = $1
 
 -- The relay numbers it and publishes it, as it does a worker's.
 -- name: add_event
-insert into outbox (written_at, events) values ($1, $2)
+insert into outbox (written_at, events, seals) values ($1, $2, $3)
 
 -- Of an alert, with that of the adverse event reported from it. Ask only for an alert in the caller's scope.
 -- name: history_of_alert

@@ -94,14 +94,14 @@ delete from refresh_tokens where expires_at < $1
 -- Freshness -----------------------------------------------------------------------------------------------
 
 -- The slowest partition decides. Until the worker has said of every partition how far it is, the newest
--- commit of the worker's: its batches are sealed, what people do is not.
+-- commit of the worker's: the only batches with seals of the ledger.
 -- name: freshness
 select coalesce(
     (
         select min(seen_until) from offsets where stream_id = (select max(stream_id) from streams)
         having bool_and(seen_until is not null)
     ),
-    (select written_at from outbox where seals <> '[]' order by outbox_id desc limit 1)
+    (select written_at from outbox where seals <> '[]' and not seals @? '$[*].chain' order by outbox_id desc limit 1)
 )
 
 -- Reading -------------------------------------------------------------------------------------------------

@@ -151,3 +151,11 @@ order by 1, 2 limit $1;
 -- Completed visits and reports that complete one: as many.
 select (select count(*) from visits where completed_at is not null) as visits,
     (select count(*) from ledger where placement = 'completes') as reports;
+
+-- name: action_seals
+select last_action_id, previous, seal, kid,
+    action_digests(lag(last_action_id, 1, 0::bigint) over (order by last_action_id), last_action_id) as digests
+from action_seals order by last_action_id;
+
+-- name: unsealed_actions
+select count(*) from actions where action_id > $1;

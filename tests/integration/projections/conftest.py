@@ -28,6 +28,7 @@ from tests.conftest import Database
 
 NOW = datetime(2026, 11, 22, 1, 0, tzinfo=UTC)  # 09:00 in Shanghai
 QUICK = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+ACTION_SEAL_KEYS = KeyRing("a1", {"a1": bytes(range(32))})
 PASSWORD = "correct horse battery"
 PROFILE = "/api/v1/profile"
 REFRESH = "/api/v1/token/refresh"
@@ -201,7 +202,8 @@ async def world(database: Database, owner: asyncpg.Connection) -> AsyncIterator[
     metrics = Metrics(CollectorRegistry())
     passwords = PasswordThreads(2, 8, metrics, QUICK)
     async with open_database(database.role("eightbells_api"), 5, 5000) as pool:
-        services = Services(pool, keys, passwords, metrics, LoginRules(5, 900, 60), clock)
+        rules = LoginRules(5, 900, 60)
+        services = Services(pool, keys, passwords, metrics, rules, clock, ACTION_SEAL_KEYS)
         transport = httpx.ASGITransport(build_app(services))
         async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
             made = World(client, owner, keys, clock, services)

@@ -5,7 +5,7 @@ import contextlib
 import json
 import secrets
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,6 +26,7 @@ from stream_workers.reports.consumer import ReportConsumer
 from stream_workers.reports.health import Health
 from stream_workers.reports.metrics import WorkerMetrics
 from stream_workers.reports.settings import WorkerSettings
+from tests.waiting import patiently
 
 SEAL_KEYS = KeyRing("k1", {"k1": bytes(range(32))})
 ITEMS = [
@@ -164,7 +165,7 @@ class World:
             yield Running(consumer, health, metrics, registry)
         finally:
             consumer.stop()
-            async with asyncio.timeout(30):
+            async with patiently():
                 await task
 
     async def applied(self) -> None:
@@ -178,7 +179,7 @@ class World:
             at = {row[0]: row[1] for row in rows}
             return all(at.get(partition, 0) >= end for partition, end in ends.items())
 
-        async with asyncio.timeout(60):
+        async with patiently():
             while not await reached():
                 await self.pause()
 
@@ -203,7 +204,7 @@ class World:
     async def verified(
         self,
         keys: KeyRing = SEAL_KEYS,
-        published: Iterable[SealHead] = (),
+        published: Sequence[SealHead] = (),
         ends_after: Callable[[], Awaitable[Mapping[int, int]]] | None = None,
     ) -> Verification:
         reader = await asyncpg.connect(self.reader_url)

@@ -11,6 +11,7 @@ def test_lists_are_separated_by_commas_and_nothing_is_trusted_by_default(
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://")
     monkeypatch.setenv("EIGHTBELLS_TOKEN_KEYS_FILE", "keys.json")
+    monkeypatch.setenv("EIGHTBELLS_ACTION_SEAL_KEY_FILE", "seals.json")
     settings = Settings.model_validate({})
     assert settings.trusted_proxies == ()
     assert settings.allowed_hosts == frozenset()
