@@ -80,7 +80,11 @@ def run(command: list[str], data: Path) -> int:
             child.terminate()
 
     with tempfile.TemporaryDirectory(prefix="eightbells-run-", ignore_cleanup_errors=True) as scratch:
-        child = subprocess.Popen(command, env={**os.environ, DATA: str(data), "TMPDIR": scratch})
+        child = subprocess.Popen(
+            command,
+            env={**os.environ, DATA: str(data), "TMPDIR": scratch},
+            preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509 - one system call
+        )
         before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             code = child.wait()
