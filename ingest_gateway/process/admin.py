@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import logging
+import os
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 
@@ -11,6 +13,8 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+
+_log = logging.getLogger(__name__)
 
 Readiness = Callable[[], str | None]
 """Why this process is not ready, in a few words for an operator; None when it is."""
@@ -53,7 +57,9 @@ def admin_app(readiness: Readiness, registry: CollectorRegistry) -> Starlette:
 async def admin_listener(
     host: str, port: int, readiness: Readiness, registry: CollectorRegistry
 ) -> AsyncIterator[None]:
-    """Serve the admin application while the block runs.
+    """Serve the admin application while the block runs, which is as long as the process does.
+
+    Its start and its end are logged here, for every process alike.
 
     Raises:
         OSError: the address is taken.
@@ -62,9 +68,11 @@ async def admin_listener(
     server = QuietServer(config)
     listening = socket.create_server((host, port))  # raises OSError here and now; uvicorn would exit
     serving = asyncio.create_task(server.serve(sockets=[listening]))
+    _log.info("started", extra={"pid": os.getpid(), "admin_port": listening.getsockname()[1]})
     try:
         yield
     finally:
         server.should_exit = True
         server.force_exit = True
         await serving
+        _log.info("stopped")

@@ -94,6 +94,8 @@ def configure_logging(part: str, level: str = "INFO") -> None:
         handler.setFormatter(JsonFormatter(part))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("uvicorn.access").disabled = True
-    logging.getLogger("aiokafka").setLevel(logging.WARNING)
+    # Below a warning, each server of a process tells of its start and end, and of URLs with their queries.
+    for library in ("uvicorn.error", "aiokafka"):
+        logging.getLogger(library).setLevel(max(logging.WARNING, logging.getLogger().level))
     handler.addFilter(OncePer(_QUIET_S, "aiokafka"))
     logging.captureWarnings(capture=True)

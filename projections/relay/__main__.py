@@ -1,7 +1,6 @@
 """``python -m projections.relay``: read the settings, relay until SIGTERM."""
 
 import asyncio
-import logging
 import signal
 import sys
 from datetime import UTC, datetime, timedelta
@@ -16,8 +15,6 @@ from projections.relay.metrics import Metrics
 from projections.relay.relay import Relay
 from projections.relay.retention import Retention
 from projections.relay.settings import Settings
-
-_log = logging.getLogger("projections.relay")
 
 
 def main() -> int:
@@ -59,7 +56,6 @@ async def run(settings: Settings) -> None:
     for result in results:
         if isinstance(result, Exception):
             raise result
-    _log.info("stopped")
 
 
 def _names(error: ValidationError) -> str:

@@ -9,13 +9,20 @@ Three habits of aiokafka's consumer shape this module:
 """
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
-from aiokafka.errors import IllegalStateError, KafkaError, UnsupportedCodecError
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    IllegalStateError,
+    KafkaError,
+    UnsupportedCodecError,
+)
 
 from stream_workers.reports.batch import Fetched
 
@@ -23,6 +30,7 @@ _log = logging.getLogger(__name__)
 
 _MAX_PARTITION_FETCH_BYTES = 2 * 1024 * 1024 + 64 * 1024
 _REVOKE_WITHIN_S = 5.0
+_COORDINATOR_EVERY_S = 0.2
 
 
 class Undecodable(RuntimeError):
@@ -45,11 +53,12 @@ class ReportLog:
         self.in_hand = asyncio.Lock()
 
     async def start(self) -> None:
-        """Join the group; returns once partitions are shared out.
+        """Join the group, once it has a coordinator; returns when partitions are shared out.
 
         Raises:
             KafkaError: no broker answers.
         """
+        await self._until_coordinated()
         # Uncommitted records are read too: a transaction that hangs would otherwise hold its partition up.
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._bootstrap,
@@ -176,6 +185,22 @@ class ReportLog:
                 pass
         except TimeoutError:
             _log.warning("gave partitions up with a batch in hand")
+
+    async def _until_coordinated(self) -> None:
+        """A new cluster makes its topic of groups when it is first asked; the consumer would log errors."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
+        try:
+            await admin.start()
+            for attempt in itertools.count():
+                try:
+                    await admin.find_coordinator(self._group_id)
+                    return
+                except GroupCoordinatorNotAvailableError:
+                    if not attempt:
+                        _log.info("waiting for a coordinator of the group")
+                await asyncio.sleep(_COORDINATOR_EVERY_S)
+        finally:
+            await admin.close()
 
     def _running(self) -> AIOKafkaConsumer:
         if self._consumer is None:

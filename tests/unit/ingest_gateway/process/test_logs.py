@@ -2,6 +2,7 @@
 
 import json
 import logging
+import subprocess
 import sys
 
 import pytest
@@ -45,3 +46,25 @@ def test_a_line_that_repeats_is_let_through_once_in_a_while() -> None:
 def test_lines_of_others_are_not_held_back() -> None:
     quiet = OncePer(10, "aiokafka")
     assert [quiet.filter(record_of()) for _ in range(3)] == [True, True, True]
+
+
+@pytest.mark.parametrize(
+    ("level", "heard"),
+    [
+        ("DEBUG", ["ours info", "ours error", "uvicorn.error error", "aiokafka.client error"]),
+        ("ERROR", ["ours error", "uvicorn.error error", "aiokafka.client error"]),
+    ],
+)
+def test_libraries_are_heard_from_a_warning_on_and_never_below_the_level_that_was_asked_for(
+    level: str, heard: list[str]
+) -> None:
+    program = f"""
+import logging
+from ingest_gateway.process.logs import configure_logging
+configure_logging("worker", {level!r})
+for name in ("ours", "uvicorn.error", "aiokafka.client"):
+    for line in ("info", "error"):
+        getattr(logging.getLogger(name), line)("%s %s", name, line)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert [json.loads(line)["event"] for line in done.stderr.splitlines()] == heard
