@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from deploy.cli import data_option, json_option
-from deploy.local.doctor import Check, examine
+from deploy.local.doctor import UNSENT, Check, examine
 from deploy.local.state import Stack, running_stack
 
 
@@ -23,7 +23,7 @@ def doctor(ctx: click.Context, data: Path, study_id: str | None, as_json: bool) 
     The report is of a patient of the doctor's own, enrolled at the first use; a production study is left
     alone.
 
-    Exit codes: 0 all is well, 1 something is broken, 2 wrong use, 3 the stack isn't there.
+    Exit codes: 0 nothing is broken, 1 something is broken, 2 wrong use, 3 the stack isn't there.
     """
     stack = running_stack(data)
     checks = asyncio.run(_examine(data, stack, study_id, show=not as_json))
@@ -34,8 +34,17 @@ def doctor(ctx: click.Context, data: Path, study_id: str | None, as_json: bool) 
     elif broken:
         click.echo(f"\nBroken: {broken[0].part}. {broken[0].hint[:1].upper()}{broken[0].hint[1:]}.")
     else:
-        click.echo("\nAll is well.")
+        click.echo(f"\n{_verdict(checks)}")
     ctx.exit(1 if broken else 0)
+
+
+def _verdict(checks: list[Check]) -> str:
+    """All is well only where a report was followed; else what keeps one from being sent comes first."""
+    unsent = next((check for check in checks if check.part == UNSENT), None)
+    if unsent is None:
+        return "All is well."
+    hint = f" {unsent.hint[:1].upper()}{unsent.hint[1:]}." if unsent.hint else ""
+    return f"Nothing is broken as far as can be seen without a report; one was {unsent.text}.{hint}"
 
 
 async def _examine(data: Path, stack: Stack, study_id: str | None, show: bool) -> list[Check]:

@@ -13,6 +13,7 @@ import msgspec
 
 from deploy.cli import data_option, json_option
 from deploy.cli.following import follow, print_ends
+from deploy.cli.interrupts import end_on_sigterm
 from deploy.cli.showing import banner, table
 from deploy.local import layout, services
 from deploy.local.announce import console
@@ -47,7 +48,11 @@ def up(data: Path, detach: bool, brokers: str | None, parts: str, as_json: bool)
     """Start Kafka, PostgreSQL and every process of Eight Bells, and keep them running.
 
     KAFKA_BOOTSTRAP and DATABASE_URL (as the database's owner) replace the embedded ones.
+
+    Exit codes: 0 it was ready, and was stopped later where it is not detached, 1 it did not come up, 2 wrong
+    use, 130 interrupted before it was ready.
     """
+    end_on_sigterm()
     record = live_record(data)
     if record is not None:
         if record.phase != "ready":

@@ -25,6 +25,8 @@ from projections.sql import migrations
 
 _PROJECTED_WITHIN_S: Final = 30.0
 _NUMBERED_WITHIN_S: Final = 20.0
+UNSENT: Final = "report"
+"""The part of a check that says why no report was sent."""
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -50,9 +52,9 @@ async def examine(data: Path, stack: Stack, study_id: str | None) -> AsyncIterat
         broken += [] if check.ok else [check.part]
     missing = [name for name in MODULES if name not in stack.processes]
     if broken:
-        yield Check("report", True, f"not sent: {broken[0]} comes first")
+        yield Check(UNSENT, True, f"not sent: {broken[0]} comes first")
     elif missing:
-        yield Check("report", True, f"not sent: this stack is without {', '.join(missing)}")
+        yield Check(UNSENT, True, f"not sent: this stack is without {', '.join(missing)}")
     else:
         async for check in _follow(data, stack, study_id):
             yield check
@@ -116,7 +118,7 @@ async def _follow(data: Path, stack: Stack, study_id: str | None) -> AsyncIterat
     try:
         report = await prepare(data, study_id)
     except NoReportPossible as error:
-        yield Check("report", error.harmless, f"not sent: {error}", error.hint)
+        yield Check(UNSENT, error.harmless, f"not sent: {error}", error.hint)
         return
     async with Following(stack, report) as following:
         sent = await following.send()

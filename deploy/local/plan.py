@@ -48,7 +48,10 @@ def decode_options(document: bytes) -> Options:
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """Options, made definite: which parts start here, on which ports, with how many brokers."""
+    """Options, made definite: which parts start here, on which ports, with how many brokers.
+
+    ``moved``: the ports that were taken, by name, each with the one that was chosen instead.
+    """
 
     data: Path
     parts: tuple[str, ...]
@@ -57,6 +60,7 @@ class Plan(msgspec.Struct, frozen=True):
     ports: Mapping[str, int]
     kafka: str | None
     database: str | None
+    moved: Mapping[str, tuple[int, int]] = {}
 
     def address(self, part: str) -> str:
         """A part's own HTTP address, or nothing where it is not started."""
@@ -83,10 +87,12 @@ def make_plan(options: Options, locks: PortLocks) -> Plan:
     external |= {"postgres"} if options.database else set()
     parts = tuple(part for part in PARTS if part in options.parts and part not in external)
     recorded = made.ports if made else {}
-    ports = {name: locks.choose(name, recorded) for name in _port_names(parts, brokers)}
+    usual = {name: recorded.get(name, PREFERRED[name]) for name in _port_names(parts, brokers)}
+    ports = {name: locks.choose(name, recorded) for name in usual}
+    moved = {name: (port, ports[name]) for name, port in usual.items() if ports[name] != port}
     cluster_id = made.clusterId if made else new_cluster_id()
     write_layout(options.data, Layout(brokers, cluster_id, {**recorded, **ports}))
-    return Plan(options.data, parts, brokers, cluster_id, ports, options.kafka, options.database)
+    return Plan(options.data, parts, brokers, cluster_id, ports, options.kafka, options.database, moved)
 
 
 def _brokers(options: Options, made: Layout | None) -> int:

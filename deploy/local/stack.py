@@ -23,6 +23,7 @@ from deploy.local.parts import MODULES, python_part
 from deploy.local.plan import Plan
 from deploy.local.ports import PortLocks
 from deploy.local.state import AOT_MAKER, Record, StackError, identify
+from ingest_gateway.process.topics import UnsafeTopic
 
 STOP_S: Final = 14.0
 """All parts have ended within this time."""
@@ -64,6 +65,9 @@ class LocalStack:
                 api=plan.address("api"),
             ),
         )
+        if plan.moved:
+            moves = ", ".join(f"{name} {usual} → {port}" for name, (usual, port) in plan.moved.items())
+            self._book.noted(f"Ports were taken, so these moved: {moves}.")
 
     async def start(self) -> None:
         """Start everything in order; returns when every part is ready.
@@ -87,7 +91,7 @@ class LocalStack:
         brokers = plan.brokers
         if kafka:
             brokers = await services.cluster_size(kafka)
-            made = await services.make_topics(kafka, brokers)
+            made = await self._make_topics(kafka, brokers)
             self._announce(Event("done", "topics", services.summary(made, "as the contract has them")))
         ours = [python_part(name, plan, kafka, brokers) for name in MODULES if name in plan.parts]
         await together(*(self._start(part) for part in ours))
@@ -115,6 +119,17 @@ class LocalStack:
             await asyncio.gather(*(keeper.stop(within) for keeper in group))
         self._book.close()
         self._announce(Event("stopped", "stack", f"everything has ended after {loop.time() - began:.1f} s"))
+
+    async def _make_topics(self, kafka: str, brokers: int) -> list[str]:
+        try:
+            return await services.make_topics(kafka, brokers)
+        except UnsafeTopic as error:
+            if "kafka" not in self._plan.parts:
+                raise
+            raise StackError(
+                f"{error} An older version of Eight Bells has made it: "
+                f"`eightbells reset --data {self._plan.data}` deletes this stack's data, reports and all."
+            ) from error
 
     async def _start_postgres(self, owner_url: str) -> None:
         self._announce(Event("progress", "postgres", "starting"))

@@ -28,6 +28,12 @@ class AlreadyRunning(StackError):
     """Another supervisor has this data directory."""
 
 
+class Interrupted(StackError):
+    """It was to end before it was ready."""
+
+    exit_code = 130
+
+
 async def supervise(options: Options, announce: Announce, on_ready: Callable[[], None]) -> None:
     """Run a stack until a signal asks for its end. Nothing of it is left when this returns or raises.
 
@@ -38,6 +44,7 @@ async def supervise(options: Options, announce: Announce, on_ready: Callable[[],
 
     Raises:
         AlreadyRunning: the data directory has a supervisor.
+        Interrupted: it was asked to end before every part was ready.
         StackError: the stack did not come up; everything was stopped again.
     """
     data = options.data
@@ -63,12 +70,15 @@ async def supervise(options: Options, announce: Announce, on_ready: Callable[[],
 async def _run(stack: LocalStack, on_ready: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
     asked = asyncio.Event()
+    ready = False
     for number in _STOP_SIGNALS:
         loop.add_signal_handler(number, asked.set)
 
     async def start_and_keep() -> None:
+        nonlocal ready
         await stack.start()
         on_ready()
+        ready = True
         await stack.keep()
 
     running = loop.create_task(start_and_keep())
@@ -80,6 +90,8 @@ async def _run(stack: LocalStack, on_ready: Callable[[], None]) -> None:
     await stack.stop()
     if not running.cancelled():
         running.result()  # raises what made it end
+    if not ready:
+        raise Interrupted("Interrupted before everything was ready; nothing was left running.")
 
 
 def _allow_many_connections() -> None:

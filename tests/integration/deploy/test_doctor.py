@@ -61,6 +61,9 @@ def test_a_fresh_start_is_logged_once_by_each_process_and_without_an_error(data:
 def test_without_a_study_it_checks_what_can_be_checked_and_says_so(data: Path) -> None:
     checks = examine(data)
     assert "No study was applied" in checks["report"][0]["text"]
+    said = eightbells("doctor", data=data).stdout
+    assert "All is well" not in said
+    assert "one was not sent: No study was applied yet. Apply one: `eightbells study apply" in said
     assert {"kafka", "topics", "postgres", "gateway", "worker", "relay", "api"} < set(checks)
 
 
@@ -72,6 +75,7 @@ def test_a_report_gets_through_every_time_it_is_asked(data: Path) -> None:
         assert checks["worker"][-1]["text"].startswith("projected it")
         assert checks["relay"][-1]["text"].startswith("numbered")
     assert eightbells("verify", data=data).returncode == 0
+    assert eightbells("doctor", data=data).stdout.endswith("All is well.\n")
 
 
 def test_nothing_synthetic_goes_into_a_production_study(data: Path, tmp_path: Path) -> None:

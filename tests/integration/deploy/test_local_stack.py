@@ -15,11 +15,13 @@ from urllib.parse import urlsplit
 import asyncpg
 import psutil
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from deploy.local.readiness import broker_count
 from deploy.local.state import owner_url, read_record
 from ingest_gateway.contracts.topics import REPORTS, topic_specs
-from ingest_gateway.process.topics import check_topic
+from ingest_gateway.process.topics import MIN_INSYNC_REPLICAS, check_topic
 
 EIGHTBELLS = Path(sys.executable).with_name("eightbells")
 
@@ -137,8 +139,9 @@ def test_interrupted_while_it_starts_it_leaves_nothing(operator: Operator) -> No
     wait_until((operator.data / "stack.json").exists)
     children = psutil.Process(up.pid).children(recursive=True)
     up.send_signal(signal.SIGINT)
-    up.communicate(timeout=15)
-    assert up.returncode == 0
+    _, said = up.communicate(timeout=15)
+    assert up.returncode == 130
+    assert "Interrupted before everything was ready" in said
     assert all(gone(process) for process in children)
 
 
@@ -155,16 +158,34 @@ async def test_three_brokers_keep_three_copies_and_do_without_one(operator: Oper
     assert "already running" in refused.stderr
 
 
+async def test_a_topic_of_an_older_version_is_refused_with_the_way_out(operator: Operator) -> None:
+    operator.up("--parts", "kafka")
+    [reports] = [spec for spec in topic_specs(12) if spec.name == REPORTS]
+    older = {**reports.settings, MIN_INSYNC_REPLICAS: "1", "compression.type": "producer"}
+    admin = AIOKafkaAdminClient(bootstrap_servers=operator.status()["kafka"])
+    await admin.start()
+    try:
+        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, REPORTS, older)])
+    finally:
+        await admin.close()
+    operator.run("down")
+    refused = operator.run("up", "--detach", "--parts", "kafka", expect=1).stderr
+    assert "compression.type is producer, not uncompressed" in refused
+    assert f"eightbells reset --data {operator.data}" in refused
+
+
 def test_data_outlives_a_stop_a_taken_port_is_replaced_and_reset_removes_all(operator: Operator) -> None:
     operator.up("--parts", "postgres")
     before = urlsplit(operator.status()["database"])
-    elsewhere = [Path(note.split()[4].rstrip(":")).parent for note in operator.status()["notes"]]
+    kept = [note for note in operator.status()["notes"] if note.startswith("PostgreSQL's data is in")]
+    elsewhere = [Path(note.split()[4].rstrip(":")).parent for note in kept]
     operator.run("down")
     with socket.create_server((str(before.hostname), int(before.port or 0))):
-        operator.up("--parts", "postgres")
+        told = operator.run("up", "--detach", "--parts", "postgres").stdout
         after = urlsplit(operator.status()["database"])
     assert after.password == before.password
     assert after.port != before.port
+    assert f"Ports were taken, so these moved: postgres {before.port} → {after.port}." in told
     operator.run("down")
     operator.run("reset", "--yes")
     assert not operator.data.exists()

@@ -1,6 +1,7 @@
 """Data directories: ours are told from others, and nothing else is ever touched."""
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from deploy.local.layout import (
     write_layout,
 )
 from deploy.local.plan import Options, WrongUse, make_plan
-from deploy.local.ports import PortLocks
+from deploy.local.ports import LOOPBACK, PortLocks
 
 LAYOUT = Layout(brokers=1, clusterId="abc")
 
@@ -124,3 +125,17 @@ def test_what_exists_already_is_not_started(tmp_path: Path) -> None:
 def test_an_unknown_part_is_wrong_use(tmp_path: Path) -> None:
     with pytest.raises(WrongUse, match="no part gatway"):
         make_plan(Options(data=tmp_path, parts=("gatway",)), PortLocks())
+
+
+def test_ports_that_were_taken_are_told_with_what_was_chosen_instead(tmp_path: Path) -> None:
+    locks = PortLocks()
+    try:
+        with socket.create_server((LOOPBACK, 0)) as server:
+            taken = server.getsockname()[1]
+            recorded = {"gateway": taken, "gateway-admin": locks.choose("gateway-admin", {})}
+            locks.release()
+            write_layout(tmp_path, Layout(1, "c", recorded))
+            plan = make_plan(Options(data=tmp_path, parts=("gateway",)), locks)
+        assert plan.moved == {"gateway": (taken, plan.ports["gateway"])}
+    finally:
+        locks.release()
