@@ -86,7 +86,9 @@ class SenderLimit:
             count: how many reports are sent at once.
         """
         full_at = self._full_at.get(sender, now)
-        full_at = (max(now, full_at)) + count * self._interval
+        if full_at < now:
+            full_at = now
+        full_at += count * self._interval
         wait = full_at - now - self._tolerance
         if wait > 0:
             return wait

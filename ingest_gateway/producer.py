@@ -29,9 +29,9 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     @property
     def size(self) -> int:
         """Bytes in a batch, never less than they will be."""
-        size = len(self.key) + len(self.value) + _RECORD_OVERHEAD
-        for _, value in self.headers:
-            size += len(value) + _HEADER_OVERHEAD
+        size = len(self.key) + len(self.value) + _RECORD_OVERHEAD + _HEADER_OVERHEAD * len(self.headers)
+        for header in self.headers:
+            size += len(header[1])
         return size
 
 

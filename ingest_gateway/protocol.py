@@ -67,7 +67,8 @@ class ReportProtocol(OrderedConnection):
         try:
             exchange = begin_exchange(self, headers, fields)
         except Refused as refused:
-            closes = not (is_http_1_1(self.parser, fields) and self.parser.should_keep_alive())
+            keep_alive = self.parser.should_keep_alive()
+            closes = not (keep_alive and is_http_1_1(self.parser, fields, keep_alive))
             exchange = Exchange(self, closes=closes, extra=cors_lines(self, fields))
             self._enqueue(exchange)
             self._refuse_unread(exchange, refused, fields)

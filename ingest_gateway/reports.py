@@ -102,7 +102,8 @@ class ReportExchange(BodyExchange):
     def complete(self) -> None:
         """Check the report and publish it; ``published`` or ``unpublished`` answers."""
         gateway, claims, fields = self.gateway, self.claims, self._fields
-        self.finish()
+        if self._unfinished >= 0:
+            self.finish()
         body = self._body()
         report = read_report(body)
         sent_at = check_sent_at(fields) or gateway.now_rfc3339()
@@ -111,7 +112,10 @@ class ReportExchange(BodyExchange):
         self._report_id = report.reportId.lower().encode()
         self._sha256 = hashlib.sha256(body).hexdigest().encode()
         headers = sender_headers(claims, sent_at, fields.get(b"traceparent"))
-        self._keep(body)
+        # From here on the publisher releases the reservation, of exactly the body's size.
+        if self._reserved != len(body):
+            gateway.admission.release(0, self._reserved - len(body))
+        self._reserved = -1
         publish(gateway, report, body, headers, self)
 
     def published(self, partition: int, offset: int | None, received_at: bytes) -> None:
@@ -122,12 +126,6 @@ class ReportExchange(BodyExchange):
     def unpublished(self, *, maybe: bool) -> None:
         """503."""
         self.connection.answer(self, unpublished_response(maybe=maybe))
-
-    def _keep(self, body: bytes) -> None:
-        """From here on the publisher releases the reservation, of exactly the body's size."""
-        if self._reserved != len(body):
-            self.gateway.admission.release(0, self._reserved - len(body))
-        self._reserved = -1
 
 
 def publish(

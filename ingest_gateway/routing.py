@@ -36,12 +36,13 @@ def begin_exchange(connection: "OrderedConnection", headers: Headers, fields: Fi
     """
     parser, gateway = connection.parser, connection.gateway
     check_header_size(connection, headers)
-    http_1_1 = is_http_1_1(parser, fields)
+    keep_alive = parser.should_keep_alive()
+    http_1_1 = is_http_1_1(parser, fields, keep_alive)
     if not http_1_1 and parser.get_http_version() != "1.0":
         raise Refused(BROKEN_HTTP, closes=True)
     check_host(fields, http_1_1, gateway.allowed_hosts)
     wants_continue = b"expect" in fields and check_expectation(fields, http_1_1)
-    closes = not (http_1_1 and parser.should_keep_alive())
+    closes = not (http_1_1 and keep_alive)
     method = parser.get_method()
     if parser.should_upgrade():
         closes = True
@@ -54,17 +55,16 @@ def begin_exchange(connection: "OrderedConnection", headers: Headers, fields: Fi
     most = gateway.limits.report_bytes if kind is ReportExchange else gateway.limits.batch_bytes
     connection.most = most
     length = check_content(fields, most)
-    exchange = kind(connection, fields, claims, length, most, closes, cors_lines(connection, fields))
+    extra = cors_lines(connection, fields) if gateway.cors_origin else b""
+    exchange = kind(connection, fields, claims, length, most, closes, extra)
     if wants_continue and length != 0:
         exchange.wants_continue = True
     return exchange
 
 
-def is_http_1_1(parser: httptools.HttpRequestParser, fields: Fields) -> bool:
+def is_http_1_1(parser: httptools.HttpRequestParser, fields: Fields, keep_alive: bool) -> bool:
     """Whether a request is HTTP/1.1: that alone stays open unasked, and asking the version costs a text."""
-    if b"connection" not in fields and parser.should_keep_alive():
-        return True
-    return parser.get_http_version() == "1.1"
+    return (keep_alive and b"connection" not in fields) or parser.get_http_version() == "1.1"
 
 
 def cors_lines(connection: "OrderedConnection", fields: Fields) -> bytes:

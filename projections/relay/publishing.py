@@ -31,16 +31,10 @@ class Publisher:
     def __init__(self, producer: AIOKafkaProducer, partitions: int) -> None:
         self._producer = producer
         self._partitions = partitions
-        self._known: dict[str, int] = {}
 
     def partition_of(self, patient_id: str) -> int:
         """The patient's partition of the events' topic."""
-        partition = self._known.get(patient_id)
-        if partition is None:
-            if len(self._known) >= 200_000:
-                self._known.clear()
-            partition = self._known[patient_id] = partition_for(patient_id, self._partitions)
-        return partition
+        return partition_for(patient_id, self._partitions)
 
     async def send(self, records: Iterable[Record]) -> dict[str, int]:
         """Send records, in order per partition, and wait for every acknowledgement.

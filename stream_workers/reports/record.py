@@ -28,7 +28,6 @@ MISROUTED: Final = "misrouted"
 ROLES: Final = ("patient", "doctor", "admin")
 
 _MAX_USER_ID_CHARACTERS: Final = 128
-_MAX_REMEMBERED_PARTITIONS: Final = 200_000
 _GATEWAYS_HEADERS: Final = frozenset({HEADER_USER_ID, HEADER_ROLE, HEADER_SENT_AT, HEADER_TRACEPARENT})
 
 Header = tuple[str, bytes | None]
@@ -56,7 +55,7 @@ class Sender(msgspec.Struct, frozen=True, gc=False):
 
 
 class RecordReader:
-    """Reads the records of one topic. Remembers to which partition patients belong, for hashing is slow.
+    """Reads the records of one topic.
 
     Args:
         partitions: how many the topic has.
@@ -66,7 +65,6 @@ class RecordReader:
     def __init__(self, partitions: int, clock: Callable[[], datetime]) -> None:
         self._partitions = partitions
         self._clock = clock
-        self._belongs: dict[str, int] = {}
         self._latest: tuple[int, datetime] | None = None
 
     def read(self, record: Record) -> Arrival:
@@ -80,7 +78,7 @@ class RecordReader:
             trouble = UNREADABLE
         elif not sender.known:
             trouble = UNATTRIBUTED
-        elif not ours or self._partition_of(report.patientId) != record.partition:
+        elif not ours or partition_for(report.patientId, self._partitions) != record.partition:
             trouble = MISROUTED
         return Arrival(
             record.partition,
@@ -109,14 +107,6 @@ class RecordReader:
             return self._clock()
         self._latest = (timestamp, instant)
         return instant
-
-    def _partition_of(self, patient_id: str) -> int:
-        partition = self._belongs.get(patient_id)
-        if partition is None:
-            if len(self._belongs) >= _MAX_REMEMBERED_PARTITIONS:
-                self._belongs.clear()
-            partition = self._belongs[patient_id] = partition_for(patient_id, self._partitions)
-        return partition
 
 
 def _readable(value: bytes) -> Report | None:
