@@ -37,7 +37,10 @@ class Edge:
         self._allowed_hosts = allowed_hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request; lifespan events pass through, and so do sockets with headers in order."""
+        """Serve one request; lifespan events pass through, and so do sockets with headers in order.
+
+        HEAD is answered as GET is, without the body.
+        """
         if scope["type"] == "websocket" and self._refusal(scope, Headers(scope=scope)):
             await receive()
             await send({"type": "websocket.close", "code": 1008})
@@ -48,6 +51,8 @@ class Edge:
         started = time.perf_counter()
         headers = Headers(scope=scope)
         foreign = bool(self._cors_origin) and headers.get("origin") == self._cors_origin
+        bare = scope["method"] == "HEAD"
+        asked = {**scope, "method": "GET"} if bare else scope
         status = 500
         begun = False
 
@@ -56,17 +61,19 @@ class Edge:
             if message["type"] == "http.response.start":
                 status, begun = message["status"], True
                 self._mark(MutableHeaders(scope=message), foreign)
+            elif bare:
+                message = {**message, "body": b""}
             await send(message)
 
         try:
             refusal = self._refusal(scope, headers) or self._preflight(scope, headers, foreign)
-            await (refusal or self._app)(scope, receive, send_marked)
+            await (refusal or self._app)(asked, receive, send_marked)
         except Exception as error:
             if not begun:  # else it was logged and answered, and is raised on for servers that log themselves
-                await internal_error(scope, error)(scope, receive, send_marked)
+                await internal_error(asked, error)(asked, receive, send_marked)
         finally:
             seconds = time.perf_counter() - started
-            self._metrics.request(scope["method"], route_template(scope), status, seconds)
+            self._metrics.request(scope["method"], route_template(asked), status, seconds)
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         raw = scope["headers"]
