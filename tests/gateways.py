@@ -5,7 +5,7 @@ import contextlib
 import secrets
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -18,6 +18,7 @@ from ingest_gateway.gateway import Gateway
 from ingest_gateway.producer import Ack, Producer, Record
 from ingest_gateway.server import GatewayServer
 from ingest_gateway.settings import GatewaySettings
+from tests.waiting import until
 
 KEYS: KeyRing = key_ring("k1", {"k1": secrets.token_bytes(32), "k0": secrets.token_bytes(32)})
 
@@ -84,15 +85,6 @@ def request(
     fields |= {name.replace("_", "-").title(): value for name, value in headers.items()}
     lines = [f"{name}: {value}\r\n" for name, value in fields.items() if name not in without]
     return f"{method} {path} HTTP/{version}\r\n{''.join(lines)}\r\n".encode() + (body or b"")
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait until something holds; fail if it never does."""
-    async with asyncio.timeout(20):
-        while True:
-            if condition():
-                return
-            await asyncio.sleep(0.005)
 
 
 class FakeKafka:

@@ -19,7 +19,8 @@ from ingest_gateway.process.topics import ensure_topics
 from ingest_gateway.producer import KafkaProducer, Record
 from ingest_gateway.publisher import Publisher
 from tests.conftest import Services
-from tests.gateways import FakeKafka, until
+from tests.gateways import FakeKafka
+from tests.waiting import until
 
 PARTITIONS = 12
 Read = Callable[[int], Awaitable[list[Record]]]

@@ -2,7 +2,8 @@
 
 import asyncio
 
-from tests.gateways import FakeKafka, RunningGateway, bearer, report, request, running_gateway, until
+from tests.gateways import FakeKafka, RunningGateway, bearer, report, request, running_gateway
+from tests.waiting import until
 
 
 async def test_one_patient_is_slowed_down_and_the_others_are_not(kafka: FakeKafka) -> None:

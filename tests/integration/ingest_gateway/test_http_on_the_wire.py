@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from tests.gateways import FakeKafka, RunningGateway, bearer, report, request, running_gateway, until
+from tests.gateways import FakeKafka, RunningGateway, bearer, report, request, running_gateway
+from tests.waiting import until
 
 DOCS = request(method="GET", path="/docs")
 NOWHERE = request(method="GET", path="/nowhere")

@@ -17,7 +17,7 @@ from tests.integration.loadtest.conftest import assignments
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 IMPATIENT = Patience(timeout=0.3)
-RETRYING = Patience(retry=True, timeout=0.3, give_up=10.0, first_pause=0.02, longest_pause=0.1)
+RETRYING = Patience(retry=True, timeout=60.0, give_up=120.0, first_pause=0.02, longest_pause=0.1)
 
 Seen = list[tuple[dict[str, str], bytes]]
 Behaviour = Callable[[bytes, int, asyncio.StreamWriter], Awaitable[bool]]
@@ -44,8 +44,11 @@ async def accept(body: bytes, times: int, writer: asyncio.StreamWriter) -> bool:
 async def server(behaviour: Behaviour) -> AsyncIterator[tuple[Target, Seen]]:
     """A server that keeps what it was sent and then behaves as told."""
     seen: Seen = []
+    serving: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if task := asyncio.current_task():
+            serving.add(task)
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 lines = head.decode().split("\r\n")[1:-2]
@@ -67,6 +70,9 @@ async def server(behaviour: Behaviour) -> AsyncIterator[tuple[Target, Seen]]:
         yield Target(host, port), seen
     finally:
         listening.close()
+        for task in serving:
+            task.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
 
 
 async def burst(target: Target, plan: Plan, reports: int = 20) -> Sent:
@@ -115,7 +121,7 @@ async def test_a_slow_server_does_not_slow_down_the_arrivals() -> None:
         return await accept(body, times, writer)
 
     async with server(behaviour) as (target, seen):
-        assert (await burst(target, Plan(over=0.1, patience=Patience(timeout=5.0)))).accepted == 20
+        assert (await burst(target, Plan(over=0.1, patience=Patience(timeout=60.0)))).accepted == 20
 
 
 async def test_overload_is_retried_with_the_same_bytes_not_before_the_server_asked() -> None:
@@ -185,11 +191,11 @@ async def test_retries_end_when_the_time_is_up() -> None:
         writer.write(response(503))
         return True
 
-    patience = Patience(retry=True, give_up=0.5, first_pause=0.1, longest_pause=0.1)
+    patience = Patience(retry=True, give_up=3.0, first_pause=0.1, longest_pause=0.1)
     async with server(behaviour) as (target, seen):
         sent = await burst(target, Plan(over=0.1, patience=patience), reports=3)
     assert outcomes(sent) == {"unknown": 3}
-    assert 6 < len(seen) < 40
+    assert 6 < len(seen) < 200
 
 
 async def test_a_refusal_is_final() -> None:
@@ -231,7 +237,7 @@ async def test_a_patient_who_sends_too_much_comes_back_later() -> None:
 async def test_where_nobody_listens_nothing_was_sent() -> None:
     async with server(accept) as (target, _):
         pass
-    sent = await burst(target, Plan(over=0.1, patience=IMPATIENT, pool=4))
+    sent = await burst(target, Plan(over=0.1, pool=4))
     assert outcomes(sent) == {"unsent": 20}
     assert (sent.sent, sent.errors) == (0, {"connect failed": 20})
 

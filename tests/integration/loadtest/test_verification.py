@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from deploy.cli import main
 from tests.integration.loadtest.conftest import Gateway, Ledger, acceptance
+from tests.waiting import patiently
 
 EIGHTBELLS = Path(sys.executable).with_name("eightbells")
 REFUSAL = b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n"
@@ -188,7 +189,7 @@ async def test_ctrl_c_ends_it_with_what_is_known(ledger: Ledger, tokens: Path) -
             *arguments(gateway, tokens, "--over", "60", "--json"),
             stdout=asyncio.subprocess.PIPE,
         )
-        async with asyncio.timeout(60):
+        async with patiently():
             while gateway.seen < 1:  # noqa: ASYNC110 - it is another process that we wait for
                 await asyncio.sleep(0.05)
         process.send_signal(signal.SIGINT)

@@ -22,6 +22,7 @@ from stream_workers.reports.__main__ import build
 from stream_workers.reports.health import Health
 from stream_workers.reports.metrics import WorkerMetrics
 from stream_workers.reports.settings import WorkerSettings
+from tests.waiting import patiently
 
 SEAL_KEYS = KeyRing("k1", {"k1": bytes(range(32))})
 DIARY: dict[str, Any] = {
@@ -151,7 +152,7 @@ class Ward:
         consumer = build(WorkerSettings(**settings), SEAL_KEYS, metrics, Health(metrics))
         working = asyncio.create_task(consumer.run())
         try:
-            async with asyncio.timeout(60):
+            async with patiently():
                 while not await self._reached():  # noqa: ASYNC110 - what is awaited is in Postgres
                     await asyncio.sleep(0.02)
         finally:

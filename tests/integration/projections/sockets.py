@@ -22,6 +22,7 @@ from projections.read_api.live_connection import WEBSOCKETS
 from projections.relay.numbering import enter_epoch, number_batches
 from tests.conftest import Database
 from tests.integration.projections.conftest import NOW, World
+from tests.waiting import patiently
 
 Event = dict[str, Any]
 Frame = dict[str, Any]
@@ -90,7 +91,7 @@ class Reader:
         return [event["id"] for event in self.events(kind)]
 
     async def frame(self) -> Frame:
-        async with asyncio.timeout(10):
+        async with patiently():
             frame: Frame = json.loads(await self.socket.recv())
         self.frames.append(frame)
         return frame

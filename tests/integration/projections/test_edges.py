@@ -16,6 +16,7 @@ from projections.read_api.app import build_app
 from projections.read_api.connection import ApiProtocol
 from projections.read_api.database import open_database
 from tests.integration.projections.conftest import PASSWORD, World
+from tests.waiting import patiently
 
 JSON = {"Content-Type": "application/json"}
 GOOD = json.dumps({"username": "dr.chen", "password": PASSWORD}).encode()
@@ -231,7 +232,7 @@ async def exchange(port: int, *parts: bytes) -> bytes:
         await writer.drain()
         await asyncio.sleep(0.05)
     try:
-        async with asyncio.timeout(10):
+        async with patiently():
             return await reader.read()
     finally:
         writer.close()

@@ -12,6 +12,7 @@ from websockets.exceptions import ConnectionClosed
 from tests.conftest import Database
 from tests.integration.projections.conftest import NOW, World
 from tests.integration.projections.sockets import Push, Reader, closed, event, hello, pushing
+from tests.waiting import patiently
 
 BOTH = ("S-01", "S-02")
 
@@ -103,7 +104,7 @@ async def test_a_frame_is_encoded_once_per_scope_however_many_sockets(push: Push
         return next(sample.value for sample in metric.samples if sample.name.endswith("_total"))
 
     mine, both = push.world.doctor(), push.world.doctor("coord.all", BOTH)
-    async with asyncio.TaskGroup() as group, asyncio.timeout(20):
+    async with asyncio.TaskGroup() as group, patiently():
         ready: asyncio.Queue[None] = asyncio.Queue()
         go = asyncio.Event()
 
@@ -189,6 +190,8 @@ async def test_a_cursor_of_another_history_or_too_far_back_gets_a_resync(push: P
     await push.write([event(1)])
     async with push.reader(push.world.doctor()) as reader:
         epoch = reader.cursor.rpartition(".")[0]
+        while reader.cursor != f"{epoch}.1":
+            await reader.frame()  # what was written is on its way here
     for cursor in (f"{epoch}.999", "0000.1", "", "nonsense", f"{epoch}.-1", f"{epoch}." + "9" * 30, "1.2.3"):
         async with push.reader(push.world.doctor(), cursor) as reader:
             assert reader.frames == [{"resync": True, "cursor": f"{epoch}.1"}], cursor

@@ -14,6 +14,7 @@ from projections.read_api.identity import PERMISSIONS
 from tests.conftest import Database
 from tests.integration.projections.conftest import World
 from tests.integration.projections.sockets import Event, event, pushing
+from tests.waiting import patiently
 
 SITES, SOCKETS, BATCHES, ALERTS, COMPLETED = 40, 200, 50, 200, 4_000
 
@@ -93,7 +94,7 @@ async def test_a_crowd_of_sockets_hears_every_alert_of_its_sites_once_and_no_oth
             committed |= dict.fromkeys((str(each["id"]) for each in events), time.time())
             await push.write(events)
             await asyncio.sleep(0.05)
-        async with asyncio.timeout(60):
+        async with patiently():
             while any(got[reader].total() < expected[site].total() for reader, site in site_of.items()):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         for reader, site in site_of.items():

@@ -21,6 +21,7 @@ from projections.relay.relay import Relay
 from projections.relay.retention import Retention
 from tests.conftest import Database, Services
 from tests.integration.projections.conftest import NOW
+from tests.waiting import patiently
 
 PARTITIONS = 3
 NOWHERE = "127.0.0.1:1"
@@ -93,7 +94,7 @@ async def numbers(owner: asyncpg.Connection) -> dict[int, int]:
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(20):
+    async with patiently():
         while not await condition():  # noqa: ASYNC110 - what is awaited is in another process
             await asyncio.sleep(0.02)
 
@@ -118,7 +119,7 @@ async def consume(
     await consumer.start()
     try:
         consumer.assign([TopicPartition(topic, partition)])
-        async with asyncio.timeout(20):
+        async with patiently():
             found = [await consumer.getone() for _ in range(count)]
     finally:
         await consumer.stop()
@@ -178,7 +179,7 @@ async def test_the_cursor_is_notified_once_its_batches_can_be_read(
     await write(owner)
     await write(owner)
     await number_batches(connection)
-    async with asyncio.timeout(5):
+    async with patiently():
         assert await heard.get() == f"{head.epoch}.2"
     await owner.remove_listener(CHANNEL, hear)
 

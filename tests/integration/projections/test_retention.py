@@ -1,4 +1,3 @@
-import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -12,6 +11,7 @@ from tests.conftest import Database
 from tests.integration.projections.conftest import NOW, World
 from tests.integration.projections.sockets import Push, event, pushing
 from tests.integration.projections.test_relay import bootstrap, relay_url, relaying, topics, until
+from tests.waiting import patiently
 
 __all__ = ["bootstrap", "relay_url", "topics"]
 OLD = NOW - timedelta(days=31)
@@ -150,7 +150,7 @@ async def test_a_feed_that_was_away_while_batches_were_forgotten_lets_everybody_
             await written(world.owner, 3)
             await number_batches(world.owner)
             await forget(push, 3)
-        async with asyncio.timeout(10):
+        async with patiently():
             while not reader.frames[-1].get("resync"):
                 await reader.frame()
         await push.write([event(2)])

@@ -17,6 +17,7 @@ import pytest
 
 from projections import store
 from tests.integration.stream_workers.world import World
+from tests.ports import free_port
 
 SECRET = urlsafe_b64encode(bytes(range(32))).decode()
 KILL = """
@@ -136,7 +137,7 @@ class Process:
         key = directory / "seal.json"
         key.write_text(json.dumps({"current": "k1", "keys": {"k1": SECRET}}))
         key.chmod(stat.S_IRUSR)
-        self._port = str(20_000 + os.getpid() % 10_000)
+        self._port = str(free_port())
         self._environment = {
             **os.environ,
             "KAFKA_BOOTSTRAP": world.kafka,

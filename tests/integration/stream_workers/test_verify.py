@@ -15,6 +15,7 @@ from ingest_gateway.auth.keys import KeyRing
 from projections.log_ends import log_ends
 from projections.verify import SealHead, Verification
 from tests.integration.stream_workers.world import World
+from tests.waiting import PATIENCE_S
 
 SECRET = urlsafe_b64encode(bytes(range(32))).decode()
 
@@ -34,9 +35,9 @@ async def tamper(world: World, *statements: str) -> None:
 @pytest.fixture
 async def applied(world: World) -> World:
     """Patient 1 has five rows in three seals."""
-    for count in (2, 2, 1):
-        await world.send_reports(*[1] * count, flags=None)
-        await world.apply()
+    await world.send_reports(*[1] * 5, flags=None)
+    await world.apply(max_batch_records=2)
+    assert await world.owner.fetchval("select count(*) from seals") == 3
     await world.clean()
     return world
 
@@ -115,7 +116,9 @@ async def test_the_command_says_it_in_json_and_by_its_exit_code(applied: World, 
     command += ["--topic", applied.topic.name]
 
     def run() -> tuple[int, dict[str, Any]]:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=dict(os.environ))
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=PATIENCE_S, env=dict(os.environ)
+        )
         assert done.stderr == ""
         return done.returncode, json.loads(done.stdout)
 

@@ -12,7 +12,8 @@ from ingest_gateway.admission import Admission
 from ingest_gateway.metrics import GatewayMetrics
 from ingest_gateway.producer import Record
 from ingest_gateway.publisher import NO_ACKS, NOT_CONNECTED, SHUTTING_DOWN, Publisher
-from tests.gateways import FakeKafka, until
+from tests.gateways import FakeKafka
+from tests.waiting import until
 
 
 @dataclass
