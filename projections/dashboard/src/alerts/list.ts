@@ -13,13 +13,16 @@ const SETTLE_MS = 400
 export function useAlertList(filter: Ref<AlertFilter>) {
   const live = useLive()
   const counts = useAlertCounts()
+  const meanwhile = new Set<Alert[]>()
   let timer: ReturnType<typeof setTimeout> | undefined
 
   const list = usePages<Alert>(
     async (cursor) => {
-      const page = await readAlerts(filter.value, cursor)
+      const pushed: Alert[] = [] // the answer may be older than what is pushed while it is on its way
+      meanwhile.add(pushed)
+      const page = await readAlerts(filter.value, cursor).finally(() => meanwhile.delete(pushed))
       counts.set(page.counts)
-      return { items: page.alerts, next: page.nextCursor }
+      return { items: cursor ? page.alerts : withNewer(page.alerts, pushed), next: page.nextCursor }
     },
     (alert) => alert.alertId,
   )
@@ -27,9 +30,11 @@ export function useAlertList(filter: Ref<AlertFilter>) {
   function heard(events: readonly LiveEvent[]): void {
     const told = events.filter((event) => event.type.startsWith('alert.'))
     if (!told.length) return
-    const known = new Set(list.items.value.map((alert) => alert.alertId))
     const raised = told.filter((event) => event.type === 'alert.raised').map((event) => fromEvent(event.data))
-    list.merge(raised.filter((alert) => alert !== null).filter((alert) => !known.has(alert.alertId) && matches(alert, filter.value)))
+    const mine = raised.filter((alert) => alert !== null).filter((alert) => matches(alert, filter.value)).reverse() // the newest first
+    for (const pushed of meanwhile) pushed.unshift(...mine)
+    const known = new Set(list.items.value.map((alert) => alert.alertId))
+    list.merge(mine.filter((alert) => !known.has(alert.alertId)))
     clearTimeout(timer)
     timer = setTimeout(() => void refresh(), SETTLE_MS)
   }
@@ -41,6 +46,11 @@ export function useAlertList(filter: Ref<AlertFilter>) {
     } catch {
       return // the list says itself that it is stale
     }
+  }
+
+  function withNewer(answered: readonly Alert[], pushed: readonly Alert[]): Alert[] {
+    const known = new Set(answered.map((alert) => alert.alertId))
+    return [...pushed.filter((alert) => !known.has(alert.alertId) && matches(alert, filter.value)), ...answered]
   }
 
   onScopeDispose(live.listen({ events: heard, reload: () => void refresh() }))
