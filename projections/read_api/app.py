@@ -23,6 +23,7 @@ from projections.read_api import (
     problems,
     quarantine,
     receipts,
+    schedule,
     sessions,
     visits,
 )
@@ -32,6 +33,7 @@ from projections.read_api.services import Services
 _PARTS: Final = (
     sessions,
     visits,
+    schedule,
     receipts,
     board,
     patients,

@@ -88,6 +88,9 @@ def _only(*roles: Role) -> object:
     return Depends(check)
 
 
+Patient = Annotated[Caller, _only("patient")]
+"""A patient, for himself."""
+
 Staff = Annotated[Caller, _only("doctor")]
 """Staff of sites."""
 

@@ -142,4 +142,10 @@ def seen(row: asyncpg.Record, instant: datetime, languages: Sequence[str]) -> Vi
     )
 
 
+def form_instants(row: asyncpg.Record) -> dict[str, datetime]:
+    """When each instrument that is in was recorded, as it counts."""
+    forms = _forms.decode(row["forms"] or b"{}")
+    return {name: recorded_instant(form.recordedAt, form.receivedAt).at for name, form in forms.items()}
+
+
 _STATUS: Final[Any] = STATUS

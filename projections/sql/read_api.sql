@@ -118,6 +118,27 @@ join slots s using (slot_id)
 where v.patient_id = $1
 order by s.opens_at, s.planned_date, v.visit_id
 
+-- name: patient_of_user
+select patient_id, study_id, time_zone from patients where user_id = $1
+
+-- What is not over at $2 and opens before $3.
+-- name: visits_ahead
+select v.visit_id, v.completed_at, v.received_at, v.timeliness, v.forms, v.cancelled_at, s.visit_code,
+    s.visit_name, s.planned_date, s.time_zone, s.opens_at, s.closes_at, s.late_until, s.required, s.optional
+from visits v
+join slots s using (slot_id)
+where v.patient_id = $1 and v.cancelled_at is null and s.late_until > $2 and s.opens_at < $3
+order by s.opens_at, s.planned_date, v.visit_id
+
+-- In the versions that the study's newest version has.
+-- name: current_instruments
+select n.definition
+from (select document from study_versions where study_id = $1 order by published_at desc limit 1) d
+cross join lateral jsonb_array_elements(d.document -> 'instruments') e
+join instruments n on n.study_id = $1 and n.instrument = e ->> 'id' and n.version = e ->> 'version'
+where n.instrument = any($2::text[])
+order by n.instrument
+
 -- name: sites
 select i.site_id, i.name, i.study_id, i.time_zone, s.purpose, s.title
 from sites i
