@@ -9,9 +9,11 @@ DASHBOARD := projections/dashboard
 BUILT := $(DASHBOARD)/dist/index.html
 MODULES := $(DASHBOARD)/node_modules/.ready
 NPM := npm --loglevel error --prefix $(DASHBOARD)
+# node and npm are the environment's, for npm's scripts too; it believes the certificate authorities of the system.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export NODE_USE_SYSTEM_CA ?= 1
 FLAKES ?= 20
+# Every file and folder below a folder, so that make sees also what was added or removed.
 below = $(foreach path,$(wildcard $1/*),$(path) $(call below,$(path)))
 .PHONY: help demo test lint types unit contract integration system dashboard dashboard-test dashboard-e2e chromium \
 	flakes screenshots bench reference lock clean
@@ -38,7 +40,7 @@ contract: $(READY) ## What we rely on in libraries; one suite over the fake and 
 	$(BIN)/pytest tests/contract
 
 integration: $(READY) ## Each part on real Kafka and PostgreSQL
-	$(BIN)/pytest tests/integration
+	$(BIN)/pytest -n 4 --dist loadgroup tests/integration
 
 system: $(READY) ## The whole, seen from outside: HTTP, SQL and the command line
 	$(BIN)/pytest tests/system
@@ -99,4 +101,4 @@ $(READY): requirements/dev.lock pyproject.toml
 	@: > $@
 
 clean: ## Remove the environment and caches; stacks' data stay (see eightbells reset)
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(DASHBOARD)/node_modules $(DASHBOARD)/dist build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
