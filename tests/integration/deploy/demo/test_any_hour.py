@@ -13,7 +13,14 @@ import pytest
 
 from deploy.demo.alarms import watched_sites
 from deploy.demo.run import Demo, questionnaires, set_stage
-from deploy.demo.stage import EVENING, MORNING, assignments
+from deploy.demo.stage import (
+    EVENING,
+    MORNING,
+    STUDY_FILE,
+    OtherDemonstration,
+    assignments,
+    study_database,
+)
 from deploy.local.credentials import make_secrets, record_owner_url
 from deploy.local.state import secrets_dir, token_keys_file, write_private
 from ingest_gateway.auth.keys import load_keys
@@ -23,6 +30,8 @@ from loadtest.reports import Assignment, prepare_report
 from projections.schedule import Window, choose_visit
 from projections.schedule.placement import Candidate
 from projections.schedule.status import VisitState
+from projections.study.publishing import apply_study
+from projections.study.reading import read_study
 from tests.conftest import Database
 
 PATIENTS = 40
@@ -112,3 +121,15 @@ async def test_a_second_demonstration_finds_everything_as_it_was(data: Path, dat
     await owner.close()
     morning = await assignments(data, study, PATIENTS, MORNING, later)
     assert len(morning) == PATIENTS
+
+
+async def test_data_of_another_versions_demonstration_is_refused_with_the_way_out(
+    data: Path, database: Database
+) -> None:
+    now = datetime(2026, 11, 22, 9, tzinfo=UTC)
+    study = read_study(STUDY_FILE)
+    other = study.model_copy(update={"instruments": study.instruments[::-1]})
+    async with study_database(data) as connection:
+        await apply_study(connection, other, now)
+    with pytest.raises(OtherDemonstration, match="eightbells reset"):
+        await set_stage(Demo(data, PATIENTS, 10.0, 100), lambda: now, lambda line: None, no_bar)
