@@ -74,7 +74,7 @@ test('of two people who acknowledge at once the second learns who was first; the
     await page.click('.detail .actions > form > button')
     await page.waitForSelector('text=Closed: Recovered')
     await page.goto('/adverse-events')
-    await page.waitForSelector(`tr:has-text("${alert.patientId}"):has-text("Fever")`)
+    await page.waitForSelector(`[role=row]:has-text("${alert.patientId}"):has-text("Fever")`)
     expect(doctor.complaints).toEqual([])
   } finally {
     await doctor.close()

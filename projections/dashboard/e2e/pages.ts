@@ -21,8 +21,8 @@ export async function sights(page: Page): Promise<Sight[]> {
     { name: 'patients', path: '/patients', ready: '[role=table] [role=row] a' },
     ...(patient ? [{ name: 'patient', path: `/patients/${patient}`, ready: 'canvas, .message' }] : []),
     { name: 'compliance', path: '/compliance', ready: 'canvas' },
-    { name: 'adverse-events', path: '/adverse-events', ready: 'main table, main .message' },
-    { name: 'quarantine', path: '/quarantine', ready: 'main table, main .message' },
+    { name: 'adverse-events', path: '/adverse-events', ready: 'main [role=table], main .message' },
+    { name: 'quarantine', path: '/quarantine', ready: 'main [role=table], main .message' },
     { name: 'profile', path: '/profile', ready: 'main dl' },
     { name: 'missing', path: '/patients/P-999999', ready: 'main .message' },
   ]

@@ -50,7 +50,7 @@ test('an access token that expires in the middle of work is refreshed once, for 
     sessionStorage.setItem('eightbells.session', JSON.stringify({ ...pair, token: pair.token.slice(0, -4) + 'AAAA' }))
   })
   await page.goto('/compliance')
-  await page.waitForSelector('main table')
+  await page.waitForSelector('main [role=table]')
   expect(refreshes).toBe(1)
   expect(new URL(page.url()).pathname).toBe('/compliance')
 })

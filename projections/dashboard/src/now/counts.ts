@@ -15,6 +15,9 @@ export interface Counts {
   missed: number
 }
 
+/** The counts that stand in a row and in the strip of totals, in this order. */
+export const ROW_COUNTS = ['expected', 'completed', 'late', 'open', 'overdue', 'missed'] as const
+
 export const NOTHING: Readonly<Counts> = Object.freeze({
   expected: 0,
   completed: 0,

@@ -1,4 +1,5 @@
 import { useI18n } from 'vue-i18n'
+import type { QuarantineRow } from '@/api/types'
 
 /** Why a report is in quarantine: the codes of the ledger. */
 export const REASONS = [
@@ -16,4 +17,9 @@ export const REASONS = [
 export function useReasons(): (reason: string) => string {
   const { t, te } = useI18n()
   return (reason) => (te(`quarantine.reasons.${reason}`) ? t(`quarantine.reasons.${reason}`) : reason.replaceAll('_', ' '))
+}
+
+/** Where the report lies in Kafka: what tells one row from another. */
+export function positionOf(row: Pick<QuarantineRow, 'partition' | 'offset'>): string {
+  return `${row.partition}/${row.offset}`
 }

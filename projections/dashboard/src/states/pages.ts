@@ -1,4 +1,5 @@
 import { computed, ref, shallowRef } from 'vue'
+import { ApiError } from '@/api/problems'
 import { useLoad } from './load'
 
 export interface Page<Item> {
@@ -16,6 +17,7 @@ export function usePages<Item>(read: (cursor?: string) => Promise<Page<Item>>, k
   const items = shallowRef<readonly Item[]>([])
   const next = ref<string | null>(null)
   const loadingMore = ref(false)
+  const moreFailed = ref(false)
   let generation = 0
 
   const first = useLoad(async () => {
@@ -30,12 +32,16 @@ export function usePages<Item>(read: (cursor?: string) => Promise<Page<Item>>, k
     if (next.value === null || loadingMore.value) return
     const mine = generation
     loadingMore.value = true
+    moreFailed.value = false
     try {
       const page = await read(next.value)
       if (mine !== generation) return
       const known = new Set(items.value.map(keyOf))
       items.value = [...items.value, ...page.items.filter((item) => !known.has(keyOf(item)))]
       next.value = page.next
+    } catch (failure) {
+      if (!(failure instanceof ApiError)) throw failure
+      moreFailed.value = true
     } finally {
       loadingMore.value = false
     }
@@ -57,10 +63,8 @@ export function usePages<Item>(read: (cursor?: string) => Promise<Page<Item>>, k
     items.value = [...fresh.values(), ...kept]
   }
 
-  function remove(keep: (item: Item) => boolean): void {
-    items.value = items.value.filter(keep)
-  }
-
   const empty = computed(() => first.state.value === 'ready' && !items.value.length)
-  return { ...first, items, next, loadingMore, empty, more, refresh, merge, remove }
+  return { ...first, items, next, loadingMore, moreFailed, empty, more, refresh, merge }
 }
+
+export type Pages<Item> = ReturnType<typeof usePages<Item>>
