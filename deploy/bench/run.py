@@ -6,14 +6,16 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from deploy.bench.measured import free_port, running
-from deploy.bench.pace import Pace, measure_pace
+from deploy.bench.pace import pace_of
 from deploy.bench.profiles import Profile, profiled, read_profile
+from deploy.bench.shapes import SHAPES
 from deploy.bench.versus import PARTITIONS, Comparison, compare, synthetic_assignments, until_ready
 from deploy.bench.whole_way import WholeWay, measure
 from deploy.cli.stack import reset
@@ -36,8 +38,6 @@ from loadtest.reports import Assignment
 from loadtest.wire import loopback_target
 
 BASELINE: Final = "baseline"
-RATE: Final = 2_000.0
-"""Reports a second along the whole way: 20,000 in 10 seconds."""
 
 Tell = Callable[[str], None]
 
@@ -53,9 +53,8 @@ class Asked(msgspec.Struct, frozen=True):
 class Result(msgspec.Struct, frozen=True):
     """Everything that was measured."""
 
-    pace: Pace
     versus: list[Comparison]
-    whole_way: WholeWay
+    whole_way: list[WholeWay]
     profiles: list[Profile]
 
 
@@ -84,30 +83,35 @@ async def measure_all(stack: Stack, asked: Asked, clock: Clock, tell: Tell) -> R
     data = Path(stack.dataDir)
     keys_file = token_keys_file(data)
     keys, now = load_keys(keys_file), clock()
-    pace = measure_pace(synthetic_assignments(1, keys, now)[0], keys, now.timestamp())
+    pace = pace_of(synthetic_assignments(1, keys, now)[0].token, keys, now.timestamp())
     log = os.open(data / "logs" / "bench.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         versus = await compare(stack.kafka, keys_file, keys, asked.reports, asked.rounds, clock, log, tell)
-        bursts = await _bursts(data, asked, clock, tell)
-        whole = await measure(stack, bursts[: asked.rounds + 1], asked.reports / RATE, clock, tell)
-        profiles = await _profiles(stack, bursts[-1], clock, log, tell) if asked.profile else []
+        bursts = iter(await _bursts(data, asked, clock, tell))
+        whole = [
+            await measure(stack, shape, list(islice(bursts, asked.rounds + 1)), pace, clock, tell)
+            for shape in SHAPES
+        ]
+        profiles = await _profiles(stack, next(bursts), clock, log, tell) if asked.profile else []
     finally:
         os.close(log)
-    return Result(pace, versus, whole, profiles)
+    return Result(versus, whole, profiles)
 
 
 async def _bursts(data: Path, asked: Asked, clock: Clock, tell: Tell) -> list[list[Assignment]]:
-    """Whose reports each round sends, no visit twice: one round to warm up, and one more for profiles."""
-    targets = [(0, BASELINE), (0, MORNING), (0, EVENING)]
-    while len(targets) < asked.rounds + 2:
-        cohort = targets[-1][0] + 1
-        targets += [(cohort, MORNING), (cohort, EVENING)]
-    patients = asked.reports * (targets[asked.rounds + 1][0] + 1)
+    """Whose reports each round sends, no visit twice.
+
+    For each shape one round more than counts, which warms up, and one round for the profiles. The very first
+    answers another instrument than all the others.
+    """
+    diaries = len(SHAPES) * (asked.rounds + 1) - 1 + asked.profile
+    targets = [(0, BASELINE), *((number // 2, (MORNING, EVENING)[number % 2]) for number in range(diaries))]
+    patients = asked.reports * (targets[-1][0] + 1)
     study = await apply_demo_study(data, clock())
     tell(f"enrolling {patients:,} patients")
     await enrol_demo_patients(data, study, patients, clock(), lambda done, total: None)
     bursts = []
-    for cohort, visit_code in targets[: asked.rounds + 2]:
+    for cohort, visit_code in targets:
         until = asked.reports * (cohort + 1)
         bursts.append((await assignments(data, study, until, visit_code, clock()))[-asked.reports :])
     return bursts
@@ -148,7 +152,7 @@ async def _profiles(
         await until_ready(f"http://127.0.0.1:{worker_admin}")
         for pid in (gateway_pid, worker_pid):
             os.kill(pid, signal.SIGUSR1)
-        plan = Plan(len(reporters) / RATE, patience=Patience(retry=True, timeout=30.0))
+        plan = Plan(len(reporters) / SHAPES[-1].rate, patience=Patience(retry=True, timeout=30.0))
         target = loopback_target(f"http://127.0.0.1:{port}")
         sent = await send_burst(target, reporters, plan, clock, lambda done, total: None)
         await committed(sent, stack.database, 60.0)

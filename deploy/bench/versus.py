@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from deploy.bench.measured import NotMeasurable, cpu_seconds, free_port, running
+from deploy.bench.shapes import SHAPES, Shape, Spread, spread
 from deploy.local.readiness import http_ready
 from ingest_gateway.auth.keys import KeyRing
 from ingest_gateway.auth.tokens import issue, patient_claims
@@ -27,28 +28,6 @@ CONTENDERS: Final = {"gateway": "ingest_gateway", "peer": "loadtest.peers.fastap
 _PATIENCE: Final = Patience(retry=True, timeout=30.0, give_up=120.0)
 
 
-class Shape(msgspec.Struct, frozen=True):
-    """How reports are offered: so many a second, for all contenders the same."""
-
-    name: str
-    rate: float
-
-
-SHAPES: Final = (
-    Shape("as fast as both can", 8_000.0),
-    Shape("20,000 in 10 s", 2_000.0),
-)
-"""The first one decides: both processes are busy all the time, so neither pays for waking up."""
-
-
-class Spread(msgspec.Struct, frozen=True):
-    """The median of some rounds, with the lowest and the highest."""
-
-    median: float
-    low: float
-    high: float
-
-
 class Comparison(msgspec.Struct, frozen=True):
     """CPU in µs for each 202, user and system, all threads; ``ratio`` is round by round, gateway to peer."""
 
@@ -63,11 +42,6 @@ class Comparison(msgspec.Struct, frozen=True):
     def met(self) -> bool:
         """Whether the goal is met."""
         return self.ratio.median <= GOAL
-
-
-def spread(values: Sequence[float]) -> Spread:
-    """Median, lowest and highest."""
-    return Spread(round(median(values), 4), round(min(values), 4), round(max(values), 4))
 
 
 async def compare(

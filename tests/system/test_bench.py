@@ -21,6 +21,8 @@ def test_a_small_benchmark_measures_every_process_and_cleans_up(tmp_path: Path) 
     for comparison in measured["versus"]:
         assert comparison["cpu_us"]["gateway"]["median"] > 0
         assert comparison["ratio"]["median"] > 0
-    parts = set(measured["wholeWay"]["cpu_us"])
-    assert {"gateway", "worker", "relay", "postgres", "kafka-1", "api"} <= parts
+    for way, offered in zip(measured["wholeWay"], measured["versus"], strict=True):
+        assert way["shape"] == offered["shape"]
+        assert {"gateway", "worker", "relay", "postgres", "kafka-1", "api"} <= set(way["cpu_us"])
+        assert way["at_pace_us"]["median"] > 0
     assert list(tmp_path.iterdir()) == []
