@@ -29,6 +29,7 @@ def guide(stack: Stack, study: Study, patient_id: str = FIRST_PATIENT) -> Iterat
     yield f"             patients' activation codes: {codes}"
     yield f"  Gateway    {stack.gateway}/api/v1/reports"
     yield f"  Read API   {stack.api} (every call: {stack.api}/openapi.json)"
+    yield from (f"  Note       {note}" for note in stack.notes)
     yield "  Try        copy these lines, as the coordinator of all sites:"
     yield f"    PASSWORD=$(awk '$1 == \"coord.all\" {{print $2}}' '{stack.demoLogins}')"
     yield (
