@@ -38,7 +38,7 @@ async function check(page: Page, name: string): Promise<string[]> {
 for (const [size, width] of Object.entries(WIDTHS))
   for (const language of LANGUAGES)
     for (const theme of THEMES)
-      test(`every page is free of axe violations: ${size}, ${language}, ${theme}`, { timeout: 240_000 }, async () => {
+      test(`every page is free of axe violations: ${size}, ${language}, ${theme}`, { timeout: 600_000 }, async () => {
         const { page, complaints, close } = await visitor({ width, height: 900, language, theme })
         const found: string[] = []
         try {

@@ -38,6 +38,7 @@ export async function visitor(manner: Manner = {}): Promise<Visitor> {
     acceptDownloads: true,
     timezoneId: 'Asia/Shanghai',
   })
+  context.setDefaultTimeout(60_000)
   await context.addInitScript(
     ([chosen, look]) => {
       localStorage.setItem('eightbells.language', localStorage.getItem('eightbells.language') ?? chosen!)
