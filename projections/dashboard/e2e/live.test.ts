@@ -1,49 +1,75 @@
 import type { Page } from 'playwright-core'
 import { expect, test } from 'vitest'
+import { differences, shownBoard } from './board'
 import { logIn, visitor } from './browser'
-import { apiAs, fromDatabase, prepareBurst } from './stack'
+import { assignNew, FEVER, post, SELF_HARM } from './reports'
+import { allSites, apiAs, fromDatabase, prepareBurst } from './stack'
 
-const KEYS = ['expected', 'completed', 'late'] as const
-type Row = Record<(typeof KEYS)[number], number>
-const PATIENTS = Number(process.env.BURST ?? 1000)
+const SETTLED = { timeout: 40_000, interval: 500 }
 
-/** What the page shows, by site and window. */
-async function shown(page: Page): Promise<Record<string, Row>> {
-  return await page.$$eval(
-    '[data-window]',
-    (rows, keys) => Object.fromEntries(rows.map((row) => [row.getAttribute('data-window'), Object.fromEntries(keys.map((key) => [key, Number(row.querySelector(`[data-cell=${key}]`)?.textContent?.replace(/\D/g, ''))]))])),
-    [...KEYS],
-  ) as Record<string, Row>
+/** The alerts that these reports have raised, once the database has one for each. */
+async function alertsOf(reportIds: readonly string[]): Promise<string[]> {
+  const sql = `select alert_id from alerts where report_id in (${reportIds.map((id) => `'${id}'`).join()}) order by 1`
+  const read = () => (JSON.parse(fromDatabase(sql)) as { alert_id: string }[]).map((row) => row.alert_id)
+  await expect.poll(read, SETTLED).toHaveLength(reportIds.length)
+  return read()
 }
 
-/** The same from the patients' visits themselves, not from the counters that the board reads. */
-function counted(): Record<string, Row> {
-  const rows = JSON.parse(fromDatabase(
-    `select v.site_id || '/' || v.slot_id as key, count(*)::int as expected, count(v.completed_at)::int as completed,
-       count(*) filter (where v.timeliness = 'late')::int as late
-     from visits v join slots s using (slot_id)
-     where v.cancelled_at is null and s.opens_at <= now() and s.late_until > now() - interval '24 hours' group by 1`,
-  )) as (Row & { key: string })[]
-  return Object.fromEntries(rows.map(({ key, expected, completed, late }) => [key, { expected, completed, late }]))
+async function listed(page: Page, among: readonly string[]): Promise<string[]> {
+  const shown = await page.$$eval('[data-alert]', (items) => items.map((item) => item.getAttribute('data-alert') ?? ''))
+  return shown.filter((id) => among.includes(id)).sort()
 }
 
-test('a burst is seen arriving without a reload, and afterwards the numbers are the database’s', async () => {
-  const burst = prepareBurst(PATIENTS)
+async function badge(page: Page): Promise<number> {
+  return Number((await page.textContent('nav .badge [aria-hidden]'))?.replace('+', ''))
+}
+
+function openAlerts(): number {
+  return (JSON.parse(fromDatabase("select count(*)::int as n from alerts where state = 'open'")) as { n: number }[])[0]!.n
+}
+
+/** The live connection through our hands: it can be cut for good, and what is said on it is heard. */
+async function liveLine(page: Page) {
+  const line = { cut: false, cursors: [] as (string | null)[], raised: [] as string[], drop: () => Promise.resolve() }
+  await page.routeWebSocket('**/api/v1/live', (socket) => {
+    if (line.cut) return void socket.close({ code: 1006 })
+    const server = socket.connectToServer()
+    socket.onMessage((message) => {
+      line.cursors.push((JSON.parse(String(message)) as { cursor: string | null }).cursor)
+      server.send(message)
+    })
+    server.onMessage((message) => {
+      for (const [, id] of String(message).matchAll(/"([0-9a-f-]{36})-alert\.raised"/g)) line.raised.push(id!)
+      socket.send(message)
+    })
+    line.drop = async () => {
+      line.cut = true
+      await Promise.all([socket.close({ code: 1006 }), server.close()])
+    }
+  })
+  return line
+}
+
+test('a burst is seen arriving without a reload', async () => {
+  const burst = prepareBurst(1000)
   const { page, complaints, close } = await visitor()
   try {
     await logIn(page, 'coord.all')
     await page.waitForSelector('.pill.live')
     await page.evaluate(() => Object.assign(window, { unloaded: false }))
-    const total = () => page.getAttribute('[data-count=completed]', 'data-value').then(Number)
-    const seen = new Set([await total()])
-    const sending = burst(5)
-    for (let look = 0; look < 28; look += 1) {
-      seen.add(await total())
-      await page.waitForTimeout(250)
+    await expect.poll(() => differences(page), SETTLED).toEqual([])
+    const before = (await shownBoard(page)).totals.completed
+    const seen = new Set([before])
+    let sending = true
+    const sent = burst(5).finally(() => (sending = false))
+    while (sending) {
+      seen.add((await shownBoard(page)).totals.completed)
+      await page.waitForTimeout(200)
     }
-    await sending
-    expect(seen.size).toBeGreaterThan(5)
-    await expect.poll(async () => JSON.stringify(sorted(await shown(page))) === JSON.stringify(sorted(counted())), { timeout: 30_000, interval: 500 }).toBe(true)
+    await sent
+    await expect.poll(() => differences(page), SETTLED).toEqual([])
+    expect((await shownBoard(page)).totals.completed).toBe(before + 1000)
+    expect(seen.size).toBeGreaterThan(3) // it moved on the way, not only at the end
     expect(await page.evaluate(() => 'unloaded' in window)).toBe(true)
     expect(complaints).toEqual([])
   } finally {
@@ -51,67 +77,94 @@ test('a burst is seen arriving without a reload, and afterwards the numbers are 
   }
 })
 
-function sorted(rows: Record<string, Row>): [string, Row][] {
-  return Object.entries(rows).sort(([a], [b]) => a.localeCompare(b))
-}
-
-test('after a lost connection the page says so, comes back, and has missed nothing', async () => {
+test('after a lost connection it resumes at its cursor and has missed nothing: each alert once, every number', async () => {
+  const marked = assignNew(30, allSites())
   const { page, context, close } = await visitor()
   try {
+    const line = await liveLine(page)
     await logIn(page, 'coord.all')
+    await page.goto('/alerts')
     await page.waitForSelector('.pill.live')
-    await context.setOffline(true)
+    const before = await Promise.all(marked.slice(0, 10).map((one) => post(one, FEVER)))
+    const known = await alertsOf(before.map((one) => one.reportId))
+    await expect.poll(() => listed(page, known), SETTLED).toEqual(known)
+    const since = line.raised.length
+    await Promise.all([line.drop(), context.setOffline(true)])
     await page.waitForSelector('.pill.offline')
+    const meanwhile = await Promise.all(marked.slice(10).map((one) => post(one, FEVER)))
+    const missed = await alertsOf(meanwhile.map((one) => one.reportId))
+    expect(await listed(page, missed)).toEqual([])
+    line.cut = false
     await context.setOffline(false)
-    await page.waitForSelector('.pill.live', { timeout: 20_000 })
-    await expect.poll(async () => JSON.stringify(sorted(await shown(page))) === JSON.stringify(sorted(counted())), { timeout: 30_000, interval: 500 }).toBe(true)
+    await page.waitForSelector('.pill.live', { timeout: 40_000 })
+    await expect.poll(() => listed(page, missed), SETTLED).toEqual(missed)
+    expect(line.cursors).toEqual([null, expect.stringMatching(/\.\d+$/)])
+    expect(line.raised.slice(since).sort()).toEqual(missed)
+    await expect.poll(async () => (await badge(page)) - Math.min(openAlerts(), 999), SETTLED).toBe(0)
+    await page.goto('/')
+    await expect.poll(() => differences(page), SETTLED).toEqual([])
   } finally {
     await close()
   }
 })
 
-test('where WebSockets are blocked the page polls, and says so', async () => {
+test('where WebSockets are blocked the page polls, says so, and still shows a new alert and the numbers', async () => {
+  const [patient] = assignNew(1, ['S-01'], 'baseline')
   const { page, close } = await visitor()
   try {
-    await page.addInitScript(() => {
-      window.WebSocket = class extends EventTarget {
-        onclose: ((event: CloseEvent) => void) | null = null
-        constructor() {
-          super()
-          setTimeout(() => this.onclose?.(new CloseEvent('close', { code: 1006 })), 5)
-        }
-        close(): void {}
-      } as unknown as typeof WebSocket
-    })
+    await page.routeWebSocket('**/api/v1/live', (socket) => socket.close({ code: 1006 }))
     await logIn(page, 'dr.chen')
-    await page.waitForSelector('.pill.polling', { timeout: 20_000 })
-    await page.waitForRequest('**/api/v1/board')
+    await page.goto('/alerts')
+    await page.waitForSelector('.pill.polling', { timeout: 30_000 })
+    expect(await page.textContent('.pill.polling')).toContain('every')
+    const report = await post(patient!, SELF_HARM)
+    const raised = await alertsOf([report.reportId])
+    await expect.poll(() => listed(page, raised), SETTLED).toEqual(raised)
+    expect(await page.textContent(`[data-alert="${raised[0]}"]`)).toContain('Critical')
   } finally {
     await close()
   }
 })
 
 test('a doctor of one site sees nothing of another: pages, CSV and frames', async () => {
+  const foreign = assignNew(2, ['S-02', 'S-21'])
+  const [own] = assignNew(1, ['S-01'])
   const { page, close } = await visitor()
   const frames: string[] = []
+  const answers: Promise<string>[] = []
   try {
     page.on('websocket', (socket) => socket.on('framereceived', (frame) => frames.push(String(frame.payload))))
+    page.on('response', (answer) => answer.url().includes('/api/v1/') && answers.push(answer.text().catch(() => '')))
     await logIn(page, 'dr.chen')
     await page.waitForSelector('[data-window]')
-    expect(Object.keys(await shown(page)).every((key) => key.startsWith('S-01/'))).toBe(true)
+    await page.waitForSelector('.pill.live')
+    const posted = await Promise.all([...foreign, own!].map((one) => post(one, FEVER)))
+    const all = await alertsOf(posted.map((one) => one.reportId))
+    await expect.poll(() => frames.join(), SETTLED).toContain(own!.patientId) // a frame after all three were raised
+    expect(Object.keys((await shownBoard(page)).windows).every((key) => key.startsWith('S-01/'))).toBe(true)
+    await page.goto('/alerts')
+    await page.waitForSelector('[data-alert]')
+    expect(await listed(page, all)).toHaveLength(1)
     const { patients } = await (await apiAs('dr.mueller'))<{ patients: { patientId: string }[] }>('/api/v1/patients?limit=1')
-    await page.goto(`/patients/${patients[0]!.patientId}`)
-    await page.waitForSelector('main .message')
-    expect(await page.textContent('main')).toContain('nothing here, or not for you')
-    await page.goto('/compliance')
-    await page.waitForSelector('main table')
+    for (const path of [`/patients/${patients[0]!.patientId}`, `/patients/${foreign[0]!.patientId}`]) {
+      await page.goto(path)
+      await page.waitForSelector('main .message')
+      expect(await page.textContent('main')).toContain('nothing here, or not for you')
+    }
+    for (const path of ['/patients', '/adverse-events', '/quarantine', '/compliance']) {
+      await page.goto(path)
+      await page.waitForSelector('main table, main [role=table], main .message')
+      expect(await page.textContent('main')).not.toMatch(/S-(0[2-9]|[1-4]\d)/)
+    }
     const [download] = await Promise.all([page.waitForEvent('download'), page.click('.head .el-button')])
     const chunks: Buffer[] = []
     for await (const chunk of await download.createReadStream()) chunks.push(chunk as Buffer)
     const csv = Buffer.concat(chunks).toString('utf8')
     expect(csv).toContain('S-01')
-    expect(csv).not.toMatch(/S-(0[2-9]|[1-4]\d)/)
-    expect(frames.join('\n')).not.toMatch(/"siteId":"S-(?!01")/)
+    for (const text of [csv, frames.join('\n'), (await Promise.all(answers)).join('\n')]) {
+      expect(text).not.toMatch(/S-(0[2-9]|[1-4]\d)/)
+      for (const { patientId } of foreign) expect(text).not.toContain(`"${patientId}"`)
+    }
   } finally {
     await close()
   }
