@@ -36,6 +36,16 @@ class StackNotRunning(StackError):
     exit_code = 3
 
 
+class AlreadyRunning(StackError):
+    """Another supervisor has this data directory."""
+
+
+class Interrupted(StackError):
+    """The stack was to end before it was ready."""
+
+    exit_code = 130
+
+
 class Process(msgspec.Struct, frozen=True):
     """A process of the stack.
 

@@ -17,21 +17,11 @@ from deploy.local.leftovers import clean_up
 from deploy.local.plan import Options, decode_options, make_plan
 from deploy.local.ports import PortLocks
 from deploy.local.stack import LocalStack
-from deploy.local.state import StackError
+from deploy.local.state import AlreadyRunning, Interrupted
 
 LOG: Final = "supervisor"
 _OPEN_FILES: Final = 262_144
 _STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-class AlreadyRunning(StackError):
-    """Another supervisor has this data directory."""
-
-
-class Interrupted(StackError):
-    """It was to end before it was ready."""
-
-    exit_code = 130
 
 
 async def supervise(options: Options, announce: Announce, on_ready: Callable[[], None]) -> None:

@@ -145,6 +145,16 @@ def test_interrupted_while_it_starts_it_leaves_nothing(operator: Operator) -> No
     assert all(gone(process) for process in children)
 
 
+def test_stopped_from_elsewhere_while_it_starts_a_detached_start_says_so(operator: Operator) -> None:
+    command = [str(EIGHTBELLS), "up", "--detach", "--parts", "postgres", "--data", str(operator.data)]
+    up = subprocess.Popen(command, env=operator.environment, stderr=subprocess.PIPE, text=True)
+    wait_until((operator.data / "stack.json").exists)
+    operator.run("down")
+    _, said = up.communicate(timeout=60)
+    assert up.returncode == 130
+    assert said.endswith("Error: Interrupted before everything was ready; nothing was left running.\n")
+
+
 async def test_three_brokers_keep_three_copies_and_do_without_one(operator: Operator) -> None:
     operator.up("--parts", "kafka", "--brokers", "3")
     kafka = operator.status()["kafka"]
