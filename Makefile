@@ -16,7 +16,7 @@ FLAKES ?= 20
 # Every file and folder below a folder, so that make sees also what was added or removed.
 below = $(foreach path,$(wildcard $1/*),$(path) $(call below,$(path)))
 .PHONY: help demo test lint types unit contract integration system dashboard dashboard-test dashboard-e2e chromium \
-	flakes screenshots bench reference lock clean
+	dashboard-figures flakes screenshots bench reference lock clean
 
 help: ## Say what can be made
 	@grep -E '^[a-z0-9-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 18
@@ -58,6 +58,9 @@ dashboard-e2e: $(BUILT) chromium ## Browser tests, on a stack of their own or th
 
 flakes: $(BUILT) chromium ## The browser tests that watch live push, FLAKES times in a row
 	@$(BIN)/python -m tests.stack --times $(FLAKES) $(NPM) run e2e:live
+
+dashboard-figures: $(BUILT) chromium ## How long reports and alerts take to the screen while 20,000 report in 10 seconds
+	@BURST=20000 OVER=10 $(BIN)/python -m tests.stack $(NPM) run e2e burst
 
 screenshots: $(BUILT) chromium ## Pictures of every page in projections/dashboard/e2e/out
 	@$(BIN)/python -m tests.stack $(NPM) run screenshots
