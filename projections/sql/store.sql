@@ -69,34 +69,27 @@ where o.stream_id = $1 and o.kafka_partition = held.kafka_partition
 returning o.kafka_partition, o.seal;
 
 -- name: claim_identities
-insert into report_ids (stream_id, patient_id, report_id, kafka_partition, kafka_offset, received_at, sha256)
-select $1, * from unnest($2::text[], $3::uuid[], $4::smallint[], $5::bigint[], $6::timestamptz[], $7::bytea[])
-on conflict do nothing;
+-- A row's columns stand in the order of the table's.
+insert into report_ids select * from unnest($1::report_ids[]) on conflict do nothing;
 
 -- name: identity_owners
 -- The owners of those identities that somebody else owns.
 select x.kafka_partition as of_partition, x.kafka_offset as of_offset,
     r.stream_id, r.kafka_partition, r.kafka_offset, r.received_at, r.sha256
-from unnest($2::text[], $3::uuid[], $4::smallint[], $5::bigint[])
-    x (patient_id, report_id, kafka_partition, kafka_offset)
+from unnest($1::report_ids[]) x
 join report_ids r on r.patient_id = x.patient_id and r.report_id = x.report_id
-where (r.stream_id, r.kafka_partition, r.kafka_offset) <> ($1, x.kafka_partition, x.kafka_offset);
+where (r.stream_id, r.kafka_partition, r.kafka_offset) <> (x.stream_id, x.kafka_partition, x.kafka_offset);
 
 -- name: claim_attempts
-insert into refused_attempts
-    (stream_id, user_id, patient_id, report_id, kafka_partition, kafka_offset, received_at, sha256)
-select $1, * from unnest(
-    $2::text[], $3::text[], $4::uuid[], $5::smallint[], $6::bigint[], $7::timestamptz[], $8::bytea[])
-on conflict do nothing;
+insert into refused_attempts select * from unnest($1::refused_attempts[]) on conflict do nothing;
 
 -- name: attempt_owners
 select x.kafka_partition as of_partition, x.kafka_offset as of_offset,
     r.stream_id, r.kafka_partition, r.kafka_offset, r.received_at, r.sha256
-from unnest($2::text[], $3::text[], $4::uuid[], $5::smallint[], $6::bigint[])
-    x (user_id, patient_id, report_id, kafka_partition, kafka_offset)
+from unnest($1::refused_attempts[]) x
 join refused_attempts r
     on r.user_id = x.user_id and r.patient_id = x.patient_id and r.report_id = x.report_id
-where (r.stream_id, r.kafka_partition, r.kafka_offset) <> ($1, x.kafka_partition, x.kafka_offset);
+where (r.stream_id, r.kafka_partition, r.kafka_offset) <> (x.stream_id, x.kafka_partition, x.kafka_offset);
 
 -- name: values
 select l.stream_id, l.kafka_partition, l.kafka_offset, l.value

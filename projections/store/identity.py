@@ -13,7 +13,7 @@ import msgspec
 
 from ingest_gateway.contracts.report import MalformedJson, Report, WrongEnvelope, decode_report
 from projections.sql import queries
-from projections.store.entry import Attempt, Entry, Identity, Outcome
+from projections.store.entry import Arrival, Attempt, Entry, Identity, Outcome
 
 _SQL = queries("store")
 
@@ -84,24 +84,20 @@ async def _claim(
     if not claims:
         return
     insert, select = statements
-    ordered = sorted(claims, key=_by_key)
-    keys = [list(column) for column in zip(*(key for key, _ in ordered), strict=True)]
-    arrivals = [entry.arrival for _, entry in ordered]
-    partitions = [arrival.partition for arrival in arrivals]
-    offsets = [arrival.offset for arrival in arrivals]
-    received = [arrival.received_at for arrival in arrivals]
-    hashes = [arrival.sha256 for arrival in arrivals]
-    status = await connection.execute(_SQL[insert], stream, *keys, partitions, offsets, received, hashes)
-    if int(status.rpartition(" ")[2]) == len(ordered):
+    rows = [_row(stream, key, entry.arrival) for key, entry in claims]
+    rows.sort()
+    status = await connection.execute(_SQL[insert], rows)
+    if int(status.rpartition(" ")[2]) == len(rows):
         return
-    at = {entry.place: key for key, entry in ordered}
-    for row in await connection.fetch(_SQL[select], stream, *keys, partitions, offsets):
+    at = {entry.place: key for key, entry in claims}
+    for row in await connection.fetch(_SQL[select], rows):
         key = at[row["of_partition"], row["of_offset"]]
         owners[key] = _Owner((row["kafka_partition"], row["kafka_offset"]), row["sha256"], row=row)
 
 
-def _by_key(claim: tuple[Identity | Attempt, Entry]) -> Identity | Attempt:
-    return claim[0]
+def _row(stream: int, key: Identity | Attempt, arrival: Arrival) -> tuple[Any, ...]:
+    """A row of ``report_ids`` or ``refused_attempts``, which begin with their keys."""
+    return (*key, arrival.partition, arrival.offset, stream, arrival.received_at, arrival.sha256)
 
 
 async def _read_contents(connection: asyncpg.Connection, entries: Sequence[Entry], owners: _Owners) -> None:
