@@ -6,33 +6,7 @@ from typing import Any, Final
 from projections import seals
 from projections.store.entry import Entry, Outcome
 
-COLUMNS: Final = (
-    "received_at",
-    "stream_id",
-    "kafka_partition",
-    "kafka_offset",
-    "disposition",
-    "reason",
-    "first_partition",
-    "first_offset",
-    "gap_until",
-    "patient_id",
-    "report_id",
-    "instrument",
-    "instrument_version",
-    "recorded_at",
-    "visit_id",
-    "placement",
-    "flags",
-    "amends",
-    "user_id",
-    "role",
-    "sent_at",
-    "sha256",
-    "record_key",
-    "headers",
-    "value",
-)
+COLUMNS: Final = ("stream_id", *seals.COVERED, "value")
 
 Row = tuple[Any, ...]
 
@@ -50,15 +24,15 @@ def ledger_row(stream: int, entry: Entry, outcome: Outcome) -> tuple[Row, bytes]
     first_partition, first_offset = outcome.first or (None, None)
     flags = _flags(entry, outcome)
     row = (
-        arrival.received_at,
         stream,
         arrival.partition,
         arrival.offset,
+        arrival.gap_until,
+        arrival.received_at,
         outcome.disposition,
         outcome.reason,
         first_partition,
         first_offset,
-        arrival.gap_until,
         patient_id,
         report_id,
         instrument,

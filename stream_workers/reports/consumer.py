@@ -3,8 +3,7 @@
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final, TypeVar
 
 import asyncpg
@@ -27,14 +26,13 @@ from stream_workers.reports.log import ReportLog, Undecodable
 from stream_workers.reports.metrics import WorkerMetrics
 from stream_workers.reports.record import UNREADABLE, RecordReader
 from stream_workers.reports.stopping import Stopping
+from stream_workers.reports.watch import Watch
 
 _log = logging.getLogger(__name__)
 
 _FETCH_MS: Final = 500
-_SILENT_AFTER: Final = timedelta(seconds=15)
 _REJOIN_PAUSE_S: Final = 1.0
-_LEDGER_LOOK_S: Final = 60.0
-_SEEN_EVERY_S: Final = 2.0
+_IDENTITY_LOOK_S: Final = 60.0
 _Result = TypeVar("_Result")
 
 
@@ -76,15 +74,22 @@ class ReportConsumer:
         self._clock = clock
         self._metrics = metrics
         self._health = health
+        self._watch = Watch(
+            log,
+            applier,
+            commit_hint=pace.commit_hint,
+            ledger_days_ahead=pace.ledger_days_ahead,
+            clock=clock,
+            metrics=metrics,
+            health=health,
+        )
         self._stopping = Stopping()
         self._identity_now: TopicIdentity | None = None
         self._stream = 0
         self._expected: dict[int, int] = {}
         self._positioned = -1
         self._last_time: dict[int, datetime] = {}
-        self._hint_due = 0.0
-        self._ledger_due = 0.0
-        self._seen_due = 0.0
+        self._identity_due = 0.0
         self._batch_due = 0.0
 
     def stop(self) -> None:
@@ -232,54 +237,16 @@ class ReportConsumer:
             self._last_time[item.partition] = item.received_at
 
     async def _look_around(self) -> None:
-        """Readiness, lag, the hint to Kafka: everything that is not a report."""
-        now, ticks = self._clock(), time.monotonic()
-        answered = self._kafka.last_answer_ms()
-        silent = answered is not None and now.timestamp() * 1000 - answered > _SILENT_AFTER / timedelta(
-            milliseconds=1
+        """Everything that is not a report."""
+        generation = self._positioned
+        await self._watch.look(
+            self._stream, self._expected, self._last_time, lambda: self._given_up(generation)
         )
-        self._health.note("kafka", "Kafka does not answer" if silent else None)
-        for partition, end in self._kafka.ends().items():
-            self._metrics.lag.labels(str(partition)).set(max(0, end - self._expected.get(partition, end)))
-        if ticks >= self._hint_due:
-            self._hint_due = ticks + self._pace.commit_hint
-            await self._kafka.commit_hint(self._expected)
-        if ticks >= self._seen_due:
-            self._seen_due = ticks + _SEEN_EVERY_S
-            await self._note_seen()
-        if ticks >= self._ledger_due:
-            self._ledger_due = ticks + _LEDGER_LOOK_S
-            await self._look_at_ledger(now)
+        if time.monotonic() >= self._identity_due:
+            self._identity_due = time.monotonic() + _IDENTITY_LOOK_S
             if await self._identity() != self._identity_now:
                 _log.error("the topic was deleted and made anew: beginning at its start")
                 self._positioned = -1
-
-    async def _note_seen(self) -> None:
-        """Tell readers how fresh Postgres is: also when nothing arrives, and not while we are behind."""
-        applied = {one: at for one, at in self._last_time.items() if one in self._expected}
-        seen = applied | self._kafka.emptied(self._expected)
-
-        async def write(connection: asyncpg.Connection) -> None:
-            await store.note_seen(connection, self._stream, seen)
-
-        if seen:
-            with suppress(Abandoned):
-                await self._patiently(write, self._positioned)
-
-    async def _look_at_ledger(self, now: datetime) -> None:
-        async def read(connection: asyncpg.Connection) -> datetime | None:
-            return await store.ledger_prepared_until(connection, now)
-
-        generation = self._positioned
-        try:
-            until = await self._patiently(read, generation)
-        except Abandoned:
-            return
-        short = until is None or until - now < timedelta(days=self._pace.ledger_days_ahead)
-        self._health.note(
-            "ledger",
-            "the ledger has too few month partitions ahead: run `eightbells migrate`" if short else None,
-        )
 
     def _alarm_late_starts(self, first_offsets: dict[int, int]) -> None:
         for partition, first in first_offsets.items():
