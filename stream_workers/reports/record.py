@@ -131,7 +131,7 @@ def read_sender(headers: Sequence[Header]) -> Sender:
 
 def _text(value: bytes | None) -> str | None:
     """A short text that Postgres can hold, or None."""
-    if not value or len(value) > 4 * _MAX_USER_ID_CHARACTERS or b"\0" in value:
+    if not value or len(value) > 4 * _MAX_USER_ID_CHARACTERS or 0 in value:
         return None
     try:
         text = value.decode()
