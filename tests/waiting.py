@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-PATIENCE_S: Final = 120.0
+PATIENCE_S: Final = 200.0
 
 
 def patiently() -> asyncio.Timeout:

@@ -1,39 +1,24 @@
 """Workers, connections and processes that die at the worst moment: nothing lost, nothing twice."""
 
 import asyncio
-import json
-import os
 import signal
 import stat
-import sys
-from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 import asyncpg
-import httpx
 import pytest
 
 from projections import store
+from tests.integration.stream_workers.process import HELD, IN_MID_BATCH, Process
 from tests.integration.stream_workers.world import World
-from tests.ports import free_port
 
-SECRET = urlsafe_b64encode(bytes(range(32))).decode()
 KILL = """
 select pg_terminate_backend(pid) from pg_stat_activity
 where datname = current_database() and usename = 'eightbells_worker'
 """
 KILL_IN_TRANSACTION = f"{KILL} and state <> 'idle'"
-IN_MID_BATCH = """
-select from pg_stat_activity where datname = current_database() and usename = 'eightbells_worker'
-and state <> 'idle' and query like 'insert into outbox%'
-"""
-HELD = """
-create function hold() returns trigger language plpgsql as $$
-begin perform pg_sleep(0.5); return null; end $$;
-create trigger hold after insert on outbox for each statement execute function hold()
-"""
 
 
 async def test_connections_killed_within_transactions_lose_and_double_nothing(world: World) -> None:
@@ -128,47 +113,6 @@ async def test_a_database_that_is_away_is_waited_for(world: World) -> None:
         await world.applied()
         assert worker.health.readiness() is None
     await world.clean()
-
-
-class Process:
-    """The worker as a process of its own."""
-
-    def __init__(self, world: World, directory: Path, **changes: str) -> None:
-        key = directory / "seal.json"
-        key.write_text(json.dumps({"current": "k1", "keys": {"k1": SECRET}}))
-        key.chmod(stat.S_IRUSR)
-        self._port = str(free_port())
-        self._environment = {
-            **os.environ,
-            "KAFKA_BOOTSTRAP": world.kafka,
-            "DATABASE_URL": world.worker_url,
-            "EIGHTBELLS_SEAL_KEY_FILE": str(key),
-            "EIGHTBELLS_REPORTS_TOPIC": world.topic.name,
-            "EIGHTBELLS_GROUP_ID": world.group,
-            "EIGHTBELLS_ADMIN_PORT": self._port,
-            "EIGHTBELLS_BATCH_INTERVAL_MS": "0",
-            "EIGHTBELLS_MAX_BATCH_RECORDS": "20",
-            **changes,
-        }
-
-    async def start(self) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-W", "error", "-m", "stream_workers.reports"),
-            env=self._environment,
-            stderr=asyncio.subprocess.PIPE,
-        )
-
-    async def ready(self) -> None:
-        async with httpx.AsyncClient() as client:
-            while True:
-                try:
-                    answer = await client.get(f"http://127.0.0.1:{self._port}/readyz")
-                    if answer.status_code == 200:
-                        return
-                except httpx.TransportError:
-                    pass
-                await asyncio.sleep(0.05)
 
 
 async def test_a_process_killed_in_mid_batch_is_replaced_without_loss(world: World, tmp_path: Path) -> None:

@@ -175,7 +175,10 @@ class World:
         }
 
         async def reached() -> bool:
-            rows = await self.owner.fetch("select kafka_partition, next_offset from offsets")
+            rows = await self.owner.fetch(
+                "select kafka_partition, next_offset from offsets"
+                " where stream_id = (select max(stream_id) from streams)"
+            )
             at = {row[0]: row[1] for row in rows}
             return all(at.get(partition, 0) >= end for partition, end in ends.items())
 
