@@ -73,4 +73,7 @@ for (const [size, width] of Object.entries(WIDTHS))
         expect(complaints).toEqual([])
       })
 
-afterAll(() => console.log(`axe: ${violations} violations on ${checked.length} views (pages x ${LANGUAGES.length} languages x ${THEMES.length} themes x ${Object.keys(WIDTHS).length} widths)`))
+afterAll(() => {
+  const variants = LANGUAGES.length * THEMES.length * Object.keys(WIDTHS).length
+  console.log(`axe: ${violations} violations on ${checked.length} views (${checked.length / variants} pages and states x ${LANGUAGES.length} languages x ${THEMES.length} themes x ${Object.keys(WIDTHS).length} widths)`)
+})

@@ -10,7 +10,7 @@ import { allSites, fromDatabase, prepareBurst } from './stack'
 // `make dashboard-figures` sends more, and states how long reports and alerts take to the screen.
 const BURST = Number(process.env.BURST ?? 1000)
 const OVER_S = Number(process.env.OVER ?? 10)
-const MARKED_PER_S = Number(process.env.MARKED ?? 4)
+const MARKED_PER_S = Math.max(4, BURST / 1000)
 const QUIET_SITES = 10
 
 interface Raised {
@@ -97,7 +97,7 @@ test('during a burst every alert comes onto the screen and every number moves; a
     const raised = untilListed(posted, await sightings(alerts.page), await ahead(alerts.page))
     console.log(
       `\nburst of ${BURST} in ${OVER_S} s, ${posted.length} marked reports, load ${load}\n` +
-        `202 → number on screen: ${figures(counted)}\nPOST → alert on screen: ${figures(raised)}\n` +
+        `POST → 202: ${figures(posted.map((one) => one.acceptedAt - one.postedAt))}\n202 → number on screen: ${figures(counted)}\nPOST → alert on screen: ${figures(raised)}\n` +
         `Now page = database: ${Object.keys((await shownBoard(now.page)).windows).length} windows of ${sites.length} sites, and the totals`,
     )
     expect([...now.complaints, ...alerts.complaints]).toEqual([])
