@@ -21,10 +21,11 @@ const NOTHING = { windows: [], alerts: [], counts: {}, patients: [], days: [], a
 const DATA = /\/api\/v1\/(board|alerts|patients|compliance|adverse-events|quarantine)\b/
 const LONG = ['Universitätsklinikum für Hämatologie und internistische Onkologie Donau-Auwald, Außenstelle Regensburg-Prüfening', '中国医学科学院附属肿瘤医院国家癌症中心化疗日间病房与患者报告结局联合研究中心（北京朝阳院区）', 'Krankenhausbetriebsgesellschaft']
 
-async function everyList({ page, shoot }: Stage): Promise<void> {
+async function everyList({ page, shoot }: Stage, ready: string): Promise<void> {
   for (const [name, path] of Object.entries(LISTS)) {
     await page.goto(path)
-    await page.waitForTimeout(900)
+    await page.waitForSelector(ready, { timeout: 10_000 }).catch(() => undefined) // a page without it is worth a look too
+    await page.waitForTimeout(700)
     await shoot(name)
   }
 }
@@ -46,14 +47,14 @@ async function burst({ page, shoot }: Stage): Promise<void> {
 async function emptyStudy(stage: Stage): Promise<void> {
   await stage.page.route(DATA, (route) => route.fulfill({ json: NOTHING }))
   await logIn(stage.page, 'coord.all')
-  await everyList(stage)
+  await everyList(stage, 'main .message')
 }
 
 async function loading(stage: Stage): Promise<void> {
   await logIn(stage.page, 'coord.all')
   await stage.page.waitForSelector('[data-window]')
   await stage.page.route(DATA, () => new Promise(() => undefined))
-  await everyList(stage)
+  await everyList(stage, 'main .skeleton')
 }
 
 async function failing(stage: Stage): Promise<void> {
@@ -62,7 +63,7 @@ async function failing(stage: Stage): Promise<void> {
   await stage.page.route(/\/api\/v1\/(alerts|patients|compliance|adverse-events|quarantine)\b/, (route) =>
     route.fulfill({ status: 500, contentType: 'application/problem+json', body: '{"title":"Internal error","id":"7f3c2a"}' }),
   )
-  await everyList(stage)
+  await everyList(stage, 'main [role=alert]')
   await stage.page.route('**/api/v1/profile', (route) => route.fulfill({ status: 503, body: '' }))
   await stage.page.goto('/')
   await stage.page.waitForTimeout(700)
@@ -95,7 +96,7 @@ async function longNames(stage: Stage): Promise<void> {
   })
   await logIn(page, 'coord.all')
   await page.waitForSelector('[data-window]')
-  await everyList(stage)
+  await everyList(stage, 'main [role=row], main [data-alert], main .message')
 }
 
 export const CONDITIONS: readonly Condition[] = [

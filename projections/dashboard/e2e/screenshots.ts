@@ -1,5 +1,6 @@
-import { mkdirSync, rmSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
+import type { Page } from 'playwright-core'
 import { beforeAll, test } from 'vitest'
 import { logIn, type Manner, visitor } from './browser'
 import { CONDITIONS } from './conditions'
@@ -10,17 +11,29 @@ const SIZES = { desktop: { width: 1440, height: 900 }, phone: { width: 360, heig
 const WIDE = { width: 1920, height: 1080 }
 const only = process.env.ONLY?.split(',')
 const wanted = (name: string) => !only || only.some((one) => name.startsWith(one))
+/** The pictures that the README shows, by the name of the screenshot. */
+const PICTURES: Record<string, string> = { 'burst-desktop-now': 'now', 'alert-doctor-en-light': 'alert', 'patient-desktop-zh-dark': 'patient', 'now-phone-en-light': 'phone' }
+const pictures = resolve(import.meta.dirname, '../pictures')
 const shotsOf = process.env.PAGES?.split(',')
 
 beforeAll(() => {
   if (!only) rmSync(out, { recursive: true, force: true })
-  mkdirSync(out, { recursive: true })
+  for (const folder of [out, pictures]) mkdirSync(folder, { recursive: true })
 })
+
+async function save(page: Page, name: string): Promise<void> {
+  await page.screenshot({ path: resolve(out, `${name}.png`) })
+  const picture = PICTURES[name]
+  if (!picture) return
+  const session = await page.context().newCDPSession(page)
+  const { data } = await session.send('Page.captureScreenshot', { format: 'webp', quality: 80 })
+  writeFileSync(resolve(pictures, `${picture}.webp`), Buffer.from(data, 'base64'))
+}
 
 /** Every page as it is: `ONLY=desktop-zh` some of the variants, `PAGES=now,alert` some of the pages. */
 async function shootPages(variant: string, manner: Manner, user: string): Promise<void> {
   const { page, complaints, close } = await visitor(manner)
-  const shoot = (name: string) => page.screenshot({ path: resolve(out, `${name}-${variant}.png`) })
+  const shoot = (name: string) => save(page, `${name}-${variant}`)
   try {
     await page.goto('/login')
     await page.waitForSelector('#username')
@@ -54,8 +67,7 @@ for (const condition of CONDITIONS)
     test.runIf(wanted(name))(`${name}: ${condition.says}`, async () => {
       const { page, context, close } = await visitor({ ...viewport, ...condition.manner })
       try {
-        const shoot = (of: string) => page.screenshot({ path: resolve(out, `${name}-${of}.png`) })
-        await condition.show({ page, context, shoot })
+        await condition.show({ page, context, shoot: (of) => save(page, `${name}-${of}`) })
       } finally {
         await close()
       }
