@@ -43,10 +43,10 @@ def _versus(comparisons: list[Comparison]) -> Iterator[str]:
     yield "The gateway against its peer (FastAPI, pydantic, PyJWT, aiokafka send_and_wait)"
     yield f"CPU of the process, µs for each 202; {first.rounds} rounds of {first.reports:,} reports by turns,"
     yield "keep-alive, every token verified: median (lowest to highest)"
-    yield f"  {'offered':<21}{'gateway':>25}{'peer':>25}{'ratio':>26}"
+    yield f"  {'offered':<21}{'gateway':>25}{'peer':>29}{'ratio':>26}"
     for one in comparisons:
         gateway, peer = one.cpu_us["gateway"], one.cpu_us["peer"]
-        yield f"  {one.shape.name:<21}{_spread(gateway):>25}{_spread(peer):>25}{_spread(one.ratio, 3):>26}"
+        yield f"  {one.shape.name:<21}{_spread(gateway):>25}{_spread(peer):>29}{_spread(one.ratio, 3):>26}"
     yield f"  goal: a ratio of at most {GOAL}, {first.shape.name}: {_met(met=first.met)}"
 
 
