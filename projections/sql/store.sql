@@ -15,6 +15,13 @@ insert into offsets (stream_id, kafka_partition, first_offset, next_offset, seal
 values ($1, $2, $3, $3, $4)
 on conflict do nothing;
 
+-- name: end_frozen_copies
+-- Ends this role's own sessions that have waited for their client in the middle of a COPY for $1.
+select count(pg_terminate_backend(pid)) from pg_stat_activity
+where usename = current_user and datname = current_database() and pid <> pg_backend_pid()
+    and application_name = current_setting('application_name')
+    and state = 'active' and wait_event = 'ClientRead' and query_start < now() - $1::interval;
+
 -- name: note_seen
 -- Says how fresh Postgres is. Partitions whose offsets are just moved are left for the next time.
 with held as (

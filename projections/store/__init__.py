@@ -3,7 +3,7 @@
 from projections.store.enrolment import InstrumentKey, Staff, read_instruments, read_patients, read_staff
 from projections.store.entry import Arrival, Attempt, Disposition, Entry, Identity, Outcome, Patient, Raised
 from projections.store.errors import Meaning, RefusedEntry, Superseded, meaning
-from projections.store.session import connect
+from projections.store.session import connect, end_frozen_copies
 from projections.store.streams import (
     add_offsets,
     ledger_prepared_until,
@@ -34,6 +34,7 @@ __all__ = [
     "add_offsets",
     "apply_batch",
     "connect",
+    "end_frozen_copies",
     "ledger_prepared_until",
     "meaning",
     "next_offsets",

@@ -23,6 +23,7 @@ _log = logging.getLogger(__name__)
 
 _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 10.0
+_LOCK_NOT_AVAILABLE: Final = "55P03"
 _Result = TypeVar("_Result")
 
 
@@ -89,10 +90,13 @@ class Applier:
             Abandoned: ``given_up`` said so.
             Exception: whatever else ``act`` raises.
         """
-        pause = _FIRST_PAUSE_S
+        pause, cause = _FIRST_PAUSE_S, ""
         while True:
             try:
-                result = await act(await self._connected())
+                connection = await self._connected()
+                if cause == _LOCK_NOT_AVAILABLE and await store.end_frozen_copies(connection):
+                    _log.warning("ended the session of a worker that stood still")
+                result = await act(connection)
             except Exception as error:
                 kind = store.meaning(error)
                 if isinstance(error, store.Superseded) or (kind != "wait" and kind not in also_wait_for):

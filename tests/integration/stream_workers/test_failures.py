@@ -1,9 +1,10 @@
 """Workers, connections and processes that die at the worst moment: nothing lost, nothing twice."""
 
 import asyncio
+import contextlib
 import signal
 import stat
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -61,6 +62,36 @@ async def test_a_commit_whose_answer_is_lost_is_not_applied_again(
         await world.send_reports(*range(1, 20), visitId="V-both")
         await world.applied()
         assert worker.metric("eightbells_worker_superseded_total") == 1
+    await world.clean()
+
+
+async def test_a_worker_frozen_in_a_copy_holds_its_partitions_for_some_seconds_only(
+    world: World,
+) -> None:
+    """Postgres holds a session that is in a COPY to none of its own limits while it waits for the client."""
+    await world.send_reports(*range(1, 100))
+    await world.apply()
+    frozen = await store.connect(world.worker_url)
+
+    async def nothing_more() -> AsyncIterator[bytes]:
+        await asyncio.Event().wait()
+        yield b""
+
+    async def copy() -> None:
+        async with frozen.transaction():
+            await frozen.execute("select from offsets for update")
+            await frozen.copy_to_table("ledger", source=nothing_more(), timeout=3600)
+
+    copying = asyncio.create_task(copy())
+    await world.send_reports(*range(1, 100), visitId="V-both")
+    async with world.worker() as heir:
+        await world.applied()
+        [retries] = heir.metrics.retries.collect()
+        assert {one.labels["cause"] for one in retries.samples} == {"55P03"}
+    copying.cancel()
+    with contextlib.suppress(asyncio.CancelledError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        await copying
+    frozen.terminate()
     await world.clean()
 
 
