@@ -29,6 +29,8 @@ from stream_workers.reports.batch import Fetched
 _log = logging.getLogger(__name__)
 
 _MAX_PARTITION_FETCH_BYTES = 2 * 1024 * 1024 + 64 * 1024
+_METADATA_EVERY_MS = 10_000
+"""A topic that is made anew, or grows, has its partitions shared out when the members next look."""
 _REVOKE_WITHIN_S = 5.0
 _COORDINATOR_EVERY_S = 0.2
 
@@ -69,6 +71,7 @@ class ReportLog:
             isolation_level="read_uncommitted",
             max_partition_fetch_bytes=_MAX_PARTITION_FETCH_BYTES,
             fetch_max_wait_ms=250,
+            metadata_max_age_ms=_METADATA_EVERY_MS,
             session_timeout_ms=10_000,
             heartbeat_interval_ms=2_000,
             max_poll_interval_ms=300_000,
