@@ -134,14 +134,27 @@ async def test_replaying_the_whole_topic_raises_nothing_twice(ward: Ward) -> Non
     await ward.send(ward.report(onBehalfReason="by phone"), "dr.chen", "admin")
     await ward.send(ward.report("P-2", amends=str(uuid4()), reason="corrected"))
     await ward.apply()
+    await ward.owner.execute(
+        "update alerts set acknowledged_at = now(), acknowledged_by = 'u', assessment = 'ae',"
+        " assessed_at = now(), assessed_by = 'u' where alert_id = $1",
+        (await ward.alerts())[0]["alert_id"],
+    )
+    await ward.owner.execute(
+        "insert into adverse_events (adverse_event_id, alert_id, study_id, site_id, patient_id, term, grade,"
+        " serious, onset, reported_at, reported_by)"
+        " select gen_random_uuid(), alert_id, study_id, site_id, patient_id, 'fever', 2, false, current_date,"
+        " now(), 'u' from alerts where state = 'assessed'"
+    )
+    adverse_events = await ward.owner.fetch("select * from adverse_events")
     before, events = await ward.alerts(), await ward.events()
-    assert len(before) == len(events) == 5
+    assert (len(before), len(events), len(adverse_events)) == (5, 5, 1)
     rows = await ward.owner.fetchval("select count(*) from ledger")
     await ward.forget_the_ledger()
     await ward.apply()
     assert await ward.owner.fetchval("select count(*) from ledger") == rows
     assert await ward.alerts() == before
     assert await ward.events() == events
+    assert await ward.owner.fetch("select * from adverse_events") == adverse_events
 
 
 async def test_an_amendment_raises_its_own_alert_and_leaves_the_other_as_it_was(ward: Ward) -> None:

@@ -104,6 +104,7 @@ async def test_a_frame_is_encoded_once_per_scope_however_many_sockets(push: Push
         return next(sample.value for sample in metric.samples if sample.name.endswith("_total"))
 
     mine, both = push.world.doctor(), push.world.doctor("coord.all", BOTH)
+    push.live.hub.heartbeat = lambda as_of: None  # type: ignore[method-assign]
     async with asyncio.TaskGroup() as group, patiently():
         ready: asyncio.Queue[None] = asyncio.Queue()
         go = asyncio.Event()
@@ -117,7 +118,6 @@ async def test_a_frame_is_encoded_once_per_scope_however_many_sockets(push: Push
         tasks = [group.create_task(listen(headers)) for headers in [mine] * 20 + [both] * 10]
         for _ in tasks:
             await ready.get()
-        push.live.hub.heartbeat = lambda as_of: None  # type: ignore[method-assign]
         before = encoded()
         await push.write([event(1)])
         go.set()
