@@ -181,6 +181,11 @@ async def test_without_a_database_nothing_is_sent(ledger: Ledger, tokens: Path) 
     assert (code, gateway.seen) == (3, 0)
 
 
+def heed_ctrl_c() -> None:
+    """Shells start what runs in their background with SIGINT ignored, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 async def test_ctrl_c_ends_it_with_what_is_known(ledger: Ledger, tokens: Path) -> None:
     gateway = Gateway(ledger, 1)
     async with gateway.listening():
@@ -188,6 +193,7 @@ async def test_ctrl_c_ends_it_with_what_is_known(ledger: Ledger, tokens: Path) -
             EIGHTBELLS,
             *arguments(gateway, tokens, "--over", "60", "--json"),
             stdout=asyncio.subprocess.PIPE,
+            preexec_fn=heed_ctrl_c,
         )
         async with patiently():
             while gateway.seen < 1:  # noqa: ASYNC110 - it is another process that we wait for
