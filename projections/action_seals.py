@@ -47,14 +47,14 @@ async def check_actions(
     """Walk the chain, in the caller's snapshot of the database.
 
     Args:
-        connection: of a role that may read ``action_seals`` and call ``action_digests``.
+        connection: of a role that may read ``action_seals`` and call ``action_digests``; in a transaction.
         keys: the ring the actions were sealed with, with every key that it ever was.
         published: heads as found outside Postgres; each of this chain has to be in it.
     """
     findings: list[Finding] = []
     unseen = {one.lastOffset: one.seal for one in published if one.chain == CHAIN}
     previous, after = {origin(key) for key in keys.keys.values()}, 0
-    for row in await connection.fetch(_SQL["action_seals"]):
+    async for row in connection.cursor(_SQL["action_seals"], prefetch=500):
         last = row["last_action_id"]
         if row["previous"] not in previous:
             findings.append(Finding("action_chain", f"the seal of action {last} does not follow its own"))

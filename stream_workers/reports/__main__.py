@@ -25,6 +25,7 @@ from stream_workers.reports.log import ReportLog
 from stream_workers.reports.metrics import WorkerMetrics
 from stream_workers.reports.record import RecordReader
 from stream_workers.reports.settings import WorkerSettings
+from stream_workers.reports.watch import Watch
 
 
 def utc_now() -> datetime:
@@ -82,18 +83,24 @@ def build(
         health=health,
         breaker=QuarantineBreaker(settings.quarantine_limit),
     )
+    log = ReportLog(settings.kafka_bootstrap, settings.reports_topic, settings.group_id)
+    watch = Watch(
+        log,
+        applier,
+        commit_hint=settings.commit_hint_seconds,
+        ledger_days_ahead=settings.ledger_days_ahead,
+        clock=utc_now,
+        metrics=metrics,
+        health=health,
+    )
     return ReportConsumer(
-        ReportLog(settings.kafka_bootstrap, settings.reports_topic, settings.group_id),
+        log,
         applier,
         RecordReader(settings.partitions, utc_now),
         identity,
+        watch,
         seal_keys=seal_keys,
-        pace=Pace(
-            settings.max_batch_records,
-            settings.batch_interval_ms / 1000,
-            settings.commit_hint_seconds,
-            settings.ledger_days_ahead,
-        ),
+        pace=Pace(settings.max_batch_records, settings.batch_interval_ms / 1000),
         clock=utc_now,
         metrics=metrics,
         health=health,

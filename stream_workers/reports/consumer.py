@@ -37,12 +37,10 @@ _Result = TypeVar("_Result")
 
 
 class Pace(msgspec.Struct, frozen=True):
-    """How much, and how often. Seconds, unless the name says otherwise."""
+    """How many records a batch has at most, and how many seconds a smaller one waits for the next."""
 
     max_records: int
     batch_interval: float
-    commit_hint: float
-    ledger_days_ahead: int
 
 
 class ReportConsumer:
@@ -58,6 +56,7 @@ class ReportConsumer:
         applier: Applier,
         reader: RecordReader,
         identity: Callable[[], Coroutine[Any, Any, TopicIdentity]],
+        watch: Watch,
         *,
         seal_keys: KeyRing,
         pace: Pace,
@@ -69,20 +68,12 @@ class ReportConsumer:
         self._applier = applier
         self._reader = reader
         self._identity = identity
+        self._watch = watch
         self._seal_keys = seal_keys
         self._pace = pace
         self._clock = clock
         self._metrics = metrics
         self._health = health
-        self._watch = Watch(
-            log,
-            applier,
-            commit_hint=pace.commit_hint,
-            ledger_days_ahead=pace.ledger_days_ahead,
-            clock=clock,
-            metrics=metrics,
-            health=health,
-        )
         self._stopping = Stopping()
         self._identity_now: TopicIdentity | None = None
         self._stream = 0
@@ -128,6 +119,7 @@ class ReportConsumer:
     async def _joined(self) -> None:
         self._health.note("kafka", "joining the consumer group")
         self._positioned = -1
+        await self._stopping.unless(self._identity())  # joining for a topic that is gone would never end
         await self._stopping.unless(self._kafka.start())
 
     async def _leave(self) -> None:

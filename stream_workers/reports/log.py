@@ -1,11 +1,12 @@
 """The topic as the worker reads it: a consumer group that shares out partitions, positions set by the caller.
 
-Three habits of aiokafka's consumer shape this module:
+Habits of aiokafka's consumer that shape this module:
 
 - A new assignment may hand out records from the group's committed offsets before anybody could seek. So a
   fetch that spans a change of the assignment is thrown away, and the caller seeks again.
 - An error while records are handed over leaves the position in the middle: after it, too, the caller seeks.
 - Transaction markers are skipped without a word, which only the position shows.
+- Committing is tried again for ever where the topic is gone, or the group has no coordinator.
 """
 
 import asyncio
@@ -32,6 +33,7 @@ _MAX_PARTITION_FETCH_BYTES = 2 * 1024 * 1024 + 64 * 1024
 _METADATA_EVERY_MS = 10_000
 """A topic that is made anew, or grows, has its partitions shared out when the members next look."""
 _REVOKE_WITHIN_S = 5.0
+_HINT_WITHIN_S = 2.0
 _COORDINATOR_EVERY_S = 0.2
 
 
@@ -167,12 +169,13 @@ class ReportLog:
         return max((answer for answer in answers if answer is not None), default=None)
 
     async def commit_hint(self, offsets: Mapping[int, int]) -> None:
-        """Tell Kafka how far the ledger is. Failing is no harm."""
+        """Tell Kafka how far the ledger is. Failing is no harm, so it is not tried for long."""
         if self._consumer is None or not offsets:
             return
         try:
-            await self._consumer.commit({self._at(one): offset for one, offset in offsets.items()})
-        except KafkaError as error:
+            async with asyncio.timeout(_HINT_WITHIN_S):
+                await self._consumer.commit({self._at(one): offset for one, offset in offsets.items()})
+        except (KafkaError, TimeoutError) as error:
             _log.debug("offsets not told to Kafka: %s", type(error).__name__)
 
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:

@@ -39,7 +39,8 @@ async def reader(database: Database) -> AsyncIterator[asyncpg.Connection]:
 async def findings(
     reader: asyncpg.Connection, keys: KeyRing = ACTION_SEAL_KEYS, published: Sequence[SealHead] = ()
 ) -> set[str]:
-    return {one.kind for one in await check_actions(reader, keys, published)}
+    async with reader.transaction(readonly=True):
+        return {one.kind for one in await check_actions(reader, keys, published)}
 
 
 async def heads(desk: Desk) -> list[SealHead]:

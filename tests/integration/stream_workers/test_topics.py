@@ -1,10 +1,13 @@
 """The topic is deleted, and made anew, under a running worker: it says so, and skips nothing."""
 
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import UnknownTopicOrPartitionError
 
 from ingest_gateway.process.topics import ensure_topics, topic_identity
 from projections.log_ends import log_ends
+from stream_workers.reports.log import ReportLog
 from tests.integration.stream_workers.world import World
+from tests.waiting import patiently
 
 
 async def delete(world: World) -> None:
@@ -14,6 +17,17 @@ async def delete(world: World) -> None:
         await admin.delete_topics([world.topic.name])
     finally:
         await admin.close()
+
+
+async def gone(world: World) -> None:
+    """Wait until the broker knows the topic no more."""
+    async with patiently():
+        while True:
+            try:
+                await topic_identity(world.kafka, world.topic.name)
+            except UnknownTopicOrPartitionError:
+                return
+            await world.pause()
 
 
 async def nothing_is_skipped(world: World) -> None:
@@ -37,6 +51,13 @@ async def test_a_deleted_topic_stops_the_worker_with_the_reason_and_the_next_beg
     await world.send_reports(*range(1, 100), visitId="V-both")
     await world.apply()
     await nothing_is_skipped(world)
+
+
+async def test_a_worker_that_joins_for_a_topic_that_is_gone_stops_with_the_reason(world: World) -> None:
+    await delete(world)
+    await gone(world)
+    async with world.worker() as worker:
+        assert "does not exist" in await world.stopped(worker)
 
 
 async def test_a_topic_made_anew_at_once_and_grown_past_the_ledger_is_read_from_its_start(
@@ -70,3 +91,16 @@ async def test_a_topic_made_anew_at_once_and_grown_past_the_ledger_is_read_from_
             await world.pause(0.1)
     await world.apply()
     await nothing_is_skipped(world)
+
+
+async def test_a_hint_about_a_topic_that_is_gone_is_given_up(world: World) -> None:
+    log = ReportLog(world.kafka, world.topic.name, world.group)
+    try:
+        await log.start()
+        assert log.seek(dict.fromkeys(log.assigned(), 0))
+        await delete(world)
+        await gone(world)
+        async with patiently():
+            await log.commit_hint({0: 0})
+    finally:
+        await log.stop()

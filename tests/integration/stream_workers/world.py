@@ -220,8 +220,9 @@ class World:
 
     async def stopped(self, worker: Running) -> str:
         """Wait until a worker has stopped for good; why."""
-        while not (worker.health.readiness() or "").startswith("stopped"):
-            await self.pause()
+        async with patiently():
+            while not (worker.health.readiness() or "").startswith("stopped"):
+                await self.pause()
         return worker.health.readiness() or ""
 
     async def clean(self) -> None:
