@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
 const PLACES = ['/usr/bin', '/usr/local/bin', '/opt/google/chrome', '/snap/bin']
+const SYSTEM = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin']
 const PACKAGES = ['chromium', 'fonts-noto-cjk']
 const ADVICE = `The browser tests need Chromium. Install it (Debian: apt-get install ${PACKAGES.join(' ')}; else Chromium or Google Chrome), or set CHROMIUM to its path.`
 
@@ -35,7 +36,8 @@ export function chromiumPath() {
 
 function install() {
   console.log(`Installing ${PACKAGES.join(' and ')} for the browser tests.`)
-  const apt = (...args) => spawnSync('apt-get', ['-q', ...args], { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }, encoding: 'utf8' })
+  const env = { ...process.env, PATH: [process.env.PATH, ...SYSTEM].join(delimiter), DEBIAN_FRONTEND: 'noninteractive' }
+  const apt = (...args) => spawnSync('apt-get', ['-q', ...args], { env, encoding: 'utf8' })
   apt('update')
   const { status, stderr } = apt('install', '--yes', '--no-install-recommends', ...PACKAGES)
   if (status !== 0) console.error(stderr)
