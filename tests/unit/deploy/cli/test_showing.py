@@ -6,22 +6,8 @@ import pytest
 
 from deploy.cli import showing
 from deploy.cli.showing import DASHBOARD, banner, dashboard
-from deploy.local.state import Stack
 from projections.read_api.dashboard import DIST
-
-STACK = Stack(
-    gateway="http://127.0.0.1:8180",
-    api="http://127.0.0.1:8081",
-    kafka="127.0.0.1:9092",
-    database="postgresql://eightbells_reader:secret@127.0.0.1:5432/eightbells",
-    dataDir="/data",
-    processes={},
-    supervisor=1,
-    phase="ready",
-    brokers=1,
-    demoLogins="/data/secrets/demo-logins.txt",
-    notes=("Ports were taken, so these moved: gateway 8080 → 8180.",),
-)
+from tests.unit.deploy.samples import STACK
 
 
 def test_the_dashboard_that_is_looked_for_is_the_one_that_the_read_api_serves() -> None:

@@ -2,22 +2,8 @@
 
 from deploy.demo.guide import guide
 from deploy.demo.stage import STUDY_FILE
-from deploy.local.state import Stack
 from projections.study.reading import read_study
-
-STACK = Stack(
-    gateway="http://127.0.0.1:8180",
-    api="http://127.0.0.1:8081",
-    kafka="",
-    database="",
-    dataDir="/data",
-    processes={},
-    supervisor=1,
-    phase="ready",
-    brokers=1,
-    demoLogins="/data/secrets/demo-logins.txt",
-    notes=("Ports were taken, so these moved: gateway 8080 → 8180.",),
-)
+from tests.unit.deploy.samples import STACK
 
 
 def test_it_says_who_may_log_in_where_what_they_see_and_where_their_passwords_are() -> None:
