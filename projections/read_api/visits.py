@@ -1,8 +1,9 @@
 """GET /api/v1/trial/patients/{patientId}/visits: a patient's visits with their status."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from datetime import date, datetime
 from typing import Annotated, Any, Final, Literal
+from uuid import UUID
 
 import asyncpg
 import msgspec
@@ -58,6 +59,7 @@ class Visits(Freshness):
 class Form(msgspec.Struct, frozen=True):
     """What visits.forms keeps per instrument."""
 
+    reportId: UUID
     recordedAt: datetime
     receivedAt: datetime
 
@@ -73,7 +75,8 @@ async def visits(
     caller: Reader,
     languages: Languages,
     as_of: Annotated[
-        AwareDatetime | None, Query(alias="asOf", description="A past instant: what had reached us by then.")
+        AwareDatetime | None,
+        Query(alias="asOf", description="A past instant: what had been committed by then."),
     ] = None,
     include: Annotated[Literal["cancelled"] | None, Query(description="List cancelled visits too.")] = None,
 ) -> Visits:
@@ -88,8 +91,13 @@ async def visits(
         if patient is None:
             raise not_found()
         rows = await session.rows("visits_of_patient", patient_id)
+        committed = None
+        if as_of is not None:
+            committed = {row[0] for row in await session.rows("reports_committed_by", patient_id, as_of)}
     instant = as_of or now
-    known = [] if patient["enrolled_at"] > instant else [seen(row, instant, languages) for row in rows]
+    known = (
+        [] if patient["enrolled_at"] > instant else [seen(row, instant, languages, committed) for row in rows]
+    )
     return Visits(
         patientId=patient_id,
         visits=[visit for visit in known if include or visit.statusCode != "cancelled"],
@@ -109,12 +117,14 @@ def patient_key(patient_id: str, caller: Caller) -> tuple[str, tuple[str, ...], 
     return patient_id, caller.sites, caller.user_id if caller.claims.role == "patient" else None
 
 
-def seen(row: asyncpg.Record, instant: datetime, languages: Sequence[str]) -> Visit:
-    """A visit as it was known at ``instant``: reports that were received later are not in yet."""
+def seen(
+    row: asyncpg.Record, instant: datetime, languages: Sequence[str], committed: Container[UUID] | None = None
+) -> Visit:
+    """A visit as it stands at ``instant``, by the reports that had been ``committed``; by all where None."""
     forms = {
         instrument: form
         for instrument, form in _forms.decode(row["forms"] or b"{}").items()
-        if form.receivedAt <= instant
+        if committed is None or form.reportId in committed
     }
     window = Window(row["opens_at"], row["closes_at"], row["late_until"])
     state = VisitState(

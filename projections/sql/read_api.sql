@@ -118,6 +118,17 @@ join slots s using (slot_id)
 where v.patient_id = $1
 order by s.opens_at, s.planned_date, v.visit_id
 
+-- Of a patient's reports, those whose transaction had been committed at $2.
+-- name: reports_committed_by
+select r.report_id
+from report_ids r
+cross join lateral (
+    select sealed_at from seals s
+    where s.stream_id = r.stream_id and s.kafka_partition = r.kafka_partition and s.last_offset >= r.kafka_offset
+    order by s.last_offset limit 1
+) s
+where r.patient_id = $1 and coalesce(s.sealed_at, r.received_at) <= $2
+
 -- name: patient_of_user
 select patient_id, study_id, time_zone from patients where user_id = $1
 

@@ -165,8 +165,8 @@ with given as (
     select * from unnest($2::smallint[], $3::bigint[], $4::bigint[], $5::bytea[], $6::bytea[])
         x (kafka_partition, first_offset, last_offset, previous, seal)
 ), added as (
-    insert into seals (stream_id, kafka_partition, first_offset, last_offset, previous, seal, kid)
-    select $1, *, $7::text from given
+    insert into seals (stream_id, kafka_partition, first_offset, last_offset, previous, seal, kid, sealed_at)
+    select $1, *, $7::text, clock_timestamp() from given
 )
 update offsets o set seal = given.seal
 from given

@@ -142,8 +142,9 @@ class World:
         slot_id: int,
         forms: dict[str, tuple[datetime, datetime]] | None = None,
         cancelled_at: datetime | None = None,
+        sealed_at: datetime | None = None,
     ) -> None:
-        """A visit, with (recorded, received) per instrument that is in."""
+        """A visit, with (recorded, received) per instrument that is in. ``sealed_at`` None: as of old."""
         kept = {
             name: {
                 "reportId": str(uuid4()),
@@ -157,6 +158,15 @@ class World:
             " values ($1, $2, $3, 'S-01', $4, $5)",
             patient_id, visit_id, slot_id, json.dumps(kept) if kept else None, cancelled_at,
         )  # fmt: skip
+        for form in kept.values():
+            offset, self.next_offset = self.next_offset, self.next_offset + 1
+            await self.owner.execute(
+                "insert into report_ids values ($1, $2, 3, $3, 1, $4, '\\x00')",
+                patient_id, UUID(form["reportId"]), offset, datetime.fromisoformat(form["receivedAt"]),
+            )  # fmt: skip
+            await self.owner.execute(
+                "insert into seals values (1, 3, $1, $1, '\\x00', '\\x00', 'k1', $2)", offset, sealed_at
+            )
 
     async def add_report(
         self, patient_id: str, report_id: UUID, disposition: str = "accepted", reason: str | None = None,

@@ -65,24 +65,34 @@ async def test_cancelled_visits_are_listed_only_where_asked_for(world: World) ->
     assert [visit["statusCode"] for visit in asked.json()["visits"]] == ["cancelled"]
 
 
-async def test_a_past_instant_shows_what_had_been_received_by_then(world: World) -> None:
-    slot = await world.add_slot(NOW - 3 * HOUR, required=("d", "q"))
-    forms = {"d": (NOW - 2 * HOUR, NOW - 2 * HOUR), "q": (NOW - 110 * MINUTE, NOW - 10 * MINUTE)}
-    await world.add_visit("P-1", "V-1", slot, forms)
-
-    async def code(minutes_ago: int) -> str:
-        as_of = (NOW - minutes_ago * MINUTE).isoformat()
+async def codes(world: World, *minutes_ago: int) -> list[str]:
+    """The status of P-1's visit as of these instants."""
+    found = []
+    for minutes in minutes_ago:
+        as_of = (NOW - minutes * MINUTE).isoformat()
         url = VISITS.format("P-1")
         answer = await world.client.get(url, headers=world.patient("P-1"), params={"asOf": as_of})
         assert answer.json()["asOf"] == as_of.replace("+00:00", "Z")
-        return str(answer.json()["visits"][0]["statusCode"])
+        found.append(str(answer.json()["visits"][0]["statusCode"]))
+    return found
 
-    assert [await code(minutes) for minutes in (200, 150, 30, 5)] == [
-        "upcoming",
-        "open",
-        "partial",
-        "completed",
-    ]
+
+async def test_a_past_instant_shows_what_had_been_committed_by_then(world: World) -> None:
+    slot = await world.add_slot(NOW - 3 * HOUR)
+    forms = {"d": (NOW - 2 * HOUR, NOW - 2 * HOUR)}
+    await world.add_visit("P-1", "V-1", slot, forms, sealed_at=NOW - 30 * MINUTE)
+    assert await codes(world, 200, 150, 60, 31, 30, 5) == [
+        "upcoming", "open", "open", "open", "completed", "completed",
+    ]  # fmt: skip
+
+
+async def test_before_commits_were_timed_a_past_instant_goes_by_the_receipt(
+    world: World,
+) -> None:
+    slot = await world.add_slot(NOW - 3 * HOUR, required=("d", "q"))
+    forms = {"d": (NOW - 2 * HOUR, NOW - 2 * HOUR), "q": (NOW - 110 * MINUTE, NOW - 10 * MINUTE)}
+    await world.add_visit("P-1", "V-1", slot, forms)
+    assert await codes(world, 200, 150, 30, 5) == ["upcoming", "open", "partial", "completed"]
 
 
 @pytest.mark.parametrize("as_of", ["2026-11-23T00:00:00Z", "2026-11-22T00:00:00", "yesterday"])

@@ -146,3 +146,16 @@ async def test_an_amendment_goes_to_its_reports_visit_and_changes_nothing_there(
     assert await visit(world, 1, "V-open") == before
     assert await world.owner.fetchval("select count(*) from amendments") == 3
     await world.clean()
+
+
+async def test_it_is_kept_when_each_transaction_was_about_to_commit(world: World) -> None:
+    instants = []
+    for visit_id in ("V-open", "V-late"):
+        instants.append(await world.owner.fetchval("select clock_timestamp()"))
+        await world.send_reports(1, visitId=visit_id)
+        await world.apply()
+    instants.append(await world.owner.fetchval("select clock_timestamp()"))
+    first, second = [
+        row[0] for row in await world.owner.fetch("select sealed_at from seals order by last_offset")
+    ]
+    assert instants[0] < first < instants[1] < second < instants[2]
