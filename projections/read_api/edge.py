@@ -105,6 +105,9 @@ class Edge:
         headers.setdefault("Content-Security-Policy", _CSP)
         headers["Referrer-Policy"] = "no-referrer"
         headers.setdefault("Cache-Control", "no-store")
+        taken = headers.get("Allow", "").split(", ")
+        if "GET" in taken and "HEAD" not in taken:  # the router knows only what it is asked itself
+            headers["Allow"] = ", ".join([*taken, "HEAD"])
         if self._cors_origin:
             headers.add_vary_header("Origin")
         if allowed:

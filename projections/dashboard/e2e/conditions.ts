@@ -1,6 +1,7 @@
 import type { BrowserContext, Page } from 'playwright-core'
 import { logIn, type Manner } from './browser'
 import { allSites, prepareBurst } from './stack'
+import { failingLists, noAnswer, nothingThere } from './states'
 
 export interface Stage {
   page: Page
@@ -17,8 +18,6 @@ export interface Condition {
 }
 
 const LISTS = { now: '/', alerts: '/alerts', patients: '/patients', compliance: '/compliance', 'adverse-events': '/adverse-events', quarantine: '/quarantine' }
-const NOTHING = { windows: [], alerts: [], counts: {}, patients: [], days: [], adverseEvents: [], rows: [], nextCursor: null, asOf: null, lag: null }
-const DATA = /\/api\/v1\/(board|alerts|patients|compliance|adverse-events|quarantine)\b/
 const LONG = ['Universitätsklinikum für Hämatologie und internistische Onkologie Donau-Auwald, Außenstelle Regensburg-Prüfening', '中国医学科学院附属肿瘤医院国家癌症中心化疗日间病房与患者报告结局联合研究中心（北京朝阳院区）', 'Krankenhausbetriebsgesellschaft']
 
 async function everyList({ page, shoot }: Stage, ready: string): Promise<void> {
@@ -45,7 +44,7 @@ async function burst({ page, shoot }: Stage): Promise<void> {
 }
 
 async function emptyStudy(stage: Stage): Promise<void> {
-  await stage.page.route(DATA, (route) => route.fulfill({ json: NOTHING }))
+  await nothingThere(stage.page)
   await logIn(stage.page, 'coord.all')
   await everyList(stage, 'main .message')
 }
@@ -53,16 +52,14 @@ async function emptyStudy(stage: Stage): Promise<void> {
 async function loading(stage: Stage): Promise<void> {
   await logIn(stage.page, 'coord.all')
   await stage.page.waitForSelector('[data-window]')
-  await stage.page.route(DATA, () => new Promise(() => undefined))
+  await noAnswer(stage.page)
   await everyList(stage, 'main .skeleton')
 }
 
 async function failing(stage: Stage): Promise<void> {
   await logIn(stage.page, 'coord.all')
   await stage.page.waitForSelector('[data-window]')
-  await stage.page.route(/\/api\/v1\/(alerts|patients|compliance|adverse-events|quarantine)\b/, (route) =>
-    route.fulfill({ status: 500, contentType: 'application/problem+json', body: '{"title":"Internal error","id":"7f3c2a"}' }),
-  )
+  await failingLists(stage.page)
   await everyList(stage, 'main [role=alert]')
   await stage.page.route('**/api/v1/profile', (route) => route.fulfill({ status: 503, body: '' }))
   await stage.page.goto('/')

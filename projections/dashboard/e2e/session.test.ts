@@ -43,16 +43,23 @@ test('an access token that expires in the middle of work is refreshed once, for 
   const { page } = staff
   await logIn(page, 'dr.chen')
   await page.waitForSelector('[data-window]')
+  const old = await page.evaluate(() => (JSON.parse(sessionStorage.getItem('eightbells.session') ?? '{}') as { token: string }).token)
   let refreshes = 0
+  let refused = 0
   page.on('request', (request) => (refreshes += Number(request.url().endsWith('/token/refresh'))))
-  await page.evaluate(() => {
-    const pair = JSON.parse(sessionStorage.getItem('eightbells.session') ?? '{}') as { token: string }
-    sessionStorage.setItem('eightbells.session', JSON.stringify({ ...pair, token: pair.token.slice(0, -4) + 'AAAA' }))
+  page.on('response', (response) => (refused += Number(response.status() === 401)))
+  await page.route('**/api/v1/**', async (route) => {
+    const headers = route.request().headers()
+    const spent = headers.authorization === `Bearer ${old}` && !route.request().url().endsWith('/token/refresh')
+    await route.continue({ headers: spent ? { ...headers, authorization: 'Bearer spent' } : headers })
   })
-  await page.goto('/compliance')
-  await page.waitForSelector('main [role=table]')
+  await page.click('a[href="/patients"]')
+  await page.waitForSelector('main [role=table] [role=row] a')
+  await page.click('main [role=table] [role=row] a')
+  await page.waitForSelector('canvas, .message')
+  expect(refused).toBeGreaterThan(0)
   expect(refreshes).toBe(1)
-  expect(new URL(page.url()).pathname).toBe('/compliance')
+  expect(new URL(page.url()).pathname).toMatch(/^\/patients\/./)
 })
 
 test('a login that has ended goes to the login page and back to where one was', async () => {

@@ -34,3 +34,10 @@ async def test_head_without_a_token_is_a_401_and_on_what_only_takes_post_a_405(w
     assert refused.headers["WWW-Authenticate"] == "Bearer"
     wrong = await world.client.head("/logout")
     assert (wrong.status_code, wrong.headers["Allow"]) == (405, "POST")
+
+
+async def test_what_takes_get_says_that_it_takes_head(world: World) -> None:
+    for path in ("/api/v1/alerts", "/openapi.json", "/"):
+        answer = await world.client.put(path, headers=world.doctor())
+        assert answer.status_code == 405
+        assert sorted(answer.headers["Allow"].split(", ")) == ["GET", "HEAD"]
