@@ -15,6 +15,8 @@ from deploy.bench.whole_way import GOAL_US, WholeWay
 
 def page(result: Result) -> Iterator[str]:
     """The whole page, line by line."""
+    yield f"With {result.python}"
+    yield ""
     yield from _versus(result.versus)
     for way in result.whole_way:
         yield ""
@@ -27,6 +29,7 @@ def page(result: Result) -> Iterator[str]:
 def document(result: Result) -> dict[str, Any]:
     """The same for scripts."""
     return {
+        "python": result.python,
         "versus": [{**msgspec.to_builtins(one), "met": one.met} for one in result.versus],
         "ratioGoal": GOAL,
         "wholeWay": [

@@ -1,6 +1,7 @@
 """One benchmark from start to end: a stack of its own in a temporary directory, measured and removed."""
 
 import os
+import platform
 import signal
 import sys
 import tempfile
@@ -38,6 +39,7 @@ from loadtest.reports import Assignment
 from loadtest.wire import loopback_target
 
 BASELINE: Final = "baseline"
+PYTHON: Final = f"Python {platform.python_version()} ({platform.python_compiler()})"
 
 Tell = Callable[[str], None]
 
@@ -51,8 +53,9 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 class Result(msgspec.Struct, frozen=True):
-    """Everything that was measured."""
+    """Everything that was measured, and with which Python: one built without optimisation is far slower."""
 
+    python: str
     versus: list[Comparison]
     whole_way: list[WholeWay]
     profiles: list[Profile]
@@ -95,7 +98,7 @@ async def measure_all(stack: Stack, asked: Asked, clock: Clock, tell: Tell) -> R
         profiles = await _profiles(stack, next(bursts), clock, log, tell) if asked.profile else []
     finally:
         os.close(log)
-    return Result(versus, whole, profiles)
+    return Result(PYTHON, versus, whole, profiles)
 
 
 async def _bursts(data: Path, asked: Asked, clock: Clock, tell: Tell) -> list[list[Assignment]]:

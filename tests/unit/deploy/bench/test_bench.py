@@ -13,7 +13,7 @@ from deploy.bench.measured import NotMeasurable, cpu_seconds, free_port
 from deploy.bench.pace import pace_of, slowness
 from deploy.bench.page import document, page
 from deploy.bench.profiles import Line, Profile, profiled, read_profile
-from deploy.bench.run import Result
+from deploy.bench.run import PYTHON, Result
 from deploy.bench.shapes import SHAPES, Spread, spread
 from deploy.bench.versus import Comparison, synthetic_assignments
 from deploy.bench.whole_way import Round, WholeWay, whole_way
@@ -54,7 +54,7 @@ def test_a_spread_is_median_lowest_and_highest() -> None:
 @pytest.mark.parametrize(("ratio", "total", "says"), [(0.12, 110.0, "met"), (0.121, 110.1, "not met here")])
 def test_goals_are_stated_with_whether_they_are_met(ratio: float, total: float, says: str) -> None:
     profile = Profile("worker", 10, [Line("stream_workers/reports/validate.py:1 judge", 5.0, 9.0, 1.0)])
-    result = Result([comparison(ratio)], [a_whole_way(total)], [profile])
+    result = Result(PYTHON, [comparison(ratio)], [a_whole_way(total)], [profile])
     lines = list(page(result))
     assert [line for line in lines if line.startswith("  goal:")] == [
         f"  goal: a ratio of at most 0.12, {SHAPES[0].name}: {says}",
@@ -66,7 +66,7 @@ def test_goals_are_stated_with_whether_they_are_met(ratio: float, total: float, 
 
 
 def test_what_was_measured_is_told_first_and_then_what_it_would_be_at_another_pace() -> None:
-    result = Result([comparison(0.1)], [a_whole_way(200.0, token=80.0)], [])
+    result = Result(PYTHON, [comparison(0.1)], [a_whole_way(200.0, token=80.0)], [])
     raw, pace, divided = list(page(result))[-3:]
     assert raw == "  goal: at most 110 µs: not met here"
     assert "80.0 (80.0 to 80.0) µs around these rounds, 2.0 times the 40 µs" in pace
