@@ -47,6 +47,7 @@ const STATES: { name: string; page: Sight['name']; ready: string; before?(page: 
   { name: 'alert closed', page: 'alert', ready: 'text=Resolved', before: (page) => alertsThatAre(page, 'closed') },
   { name: 'adverse event to report', page: 'patient', ready: '.head .actions .el-button', after: openReport },
   { name: 'menu open', page: 'now', ready: '[data-window]', after: openMenu },
+  { name: 'choice open', page: 'alerts', ready: '.split .list', after: openChoice },
 ]
 
 async function loseNetwork(page: Page): Promise<void> {
@@ -65,6 +66,11 @@ async function openMenu(page: Page): Promise<void> {
     await page.click('.menus .el-dropdown .el-button')
     await page.waitForSelector('.el-dropdown-menu')
   }
+}
+
+async function openChoice(page: Page): Promise<void> {
+  await page.click('.list .el-select')
+  await page.waitForSelector('.el-select-dropdown__item')
 }
 
 async function checkPages(page: Page, pages: readonly Sight[], variant: string): Promise<string[]> {
