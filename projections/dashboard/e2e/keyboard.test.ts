@@ -1,6 +1,6 @@
 import type { Page } from 'playwright-core'
 import { expect, test } from 'vitest'
-import { visitor } from './browser'
+import { logIn, visitor } from './browser'
 import { assignNew, post, SELF_HARM } from './reports'
 import { apiAs, fromDatabase, loginOf } from './stack'
 
@@ -116,16 +116,41 @@ test('the whole flow of an alert by keyboard alone: log in, open, acknowledge, a
   }
 })
 
+test('a list of four hundred alerts is walked through by keyboard, there and back, though few of them are in the document', async () => {
+  const { page, close } = await visitor()
+  try {
+    await page.route(/\/api\/v1\/alerts\?/, async (route) => {
+      const list = (await (await route.fetch()).json()) as { alerts: object[]; nextCursor: string | null }
+      const alerts = Array.from({ length: 400 }, (_, index) => ({ ...list.alerts[0], alertId: `00000000-0000-5000-8000-${String(index).padStart(12, '0')}` }))
+      await route.fulfill({ json: { ...list, alerts, nextCursor: null } })
+    })
+    await logIn(page, 'coord.all')
+    await page.goto('/alerts')
+    await page.waitForSelector('[data-alert]')
+    const at = () => page.evaluate(() => ({ alert: document.activeElement?.getAttribute('data-alert')?.slice(-3), drawn: document.querySelectorAll('[data-alert]').length }))
+    await page.focus('[data-alert]')
+    const walk = async (key: string, wanted: number[]) => {
+      for (const index of wanted) {
+        await page.keyboard.press(key)
+        const { alert, drawn } = await at()
+        expect(alert).toBe(String(index).padStart(3, '0'))
+        expect(drawn).toBeLessThan(150)
+        expect((await focused(page)).visible).toBe(true)
+      }
+    }
+    const all = Array.from({ length: 400 }, (_, index) => index)
+    await walk('Tab', all.slice(1))
+    await walk('Shift+Tab', all.slice(350, 399).reverse())
+  } finally {
+    await close()
+  }
+})
+
 test('reduced motion is respected: nothing moves for longer than an instant', async () => {
   const { page, close } = await visitor({ width: 390 })
   try {
     await page.emulateMedia({ reducedMotion: 'reduce' })
-    await page.goto('/login')
-    await page.waitForSelector('#username')
-    const { username, password } = loginOf('coord.all')
-    await page.fill('#username', username)
-    await page.fill('#password', password)
-    await page.click('button[type=submit]')
+    await logIn(page, 'coord.all')
     await page.waitForSelector('[data-window]')
     for (const path of ['/', '/alerts', '/compliance']) {
       await page.goto(path)
