@@ -39,7 +39,7 @@ class Feed:
         metrics: LiveMetrics,
         clock: Clock,
         coalesce_s: float = 0.075,
-        heartbeat_s: float = 15.0,
+        heartbeat_s: float = 5.0,
     ) -> None:
         self._database_url = database_url
         self._hub = hub

@@ -11,7 +11,8 @@ export interface Concern {
   count?: number
 }
 
-export const BEHIND_AFTER_S = 10
+/** In quiet hours what is known is up to ten seconds old between two heartbeats, and nothing is wrong. */
+export const BEHIND_AFTER_S = 15
 const VERY_BEHIND_S = 60
 const SILENT_SHARE = 1 / 3
 const CLOSING_S = 45 * 60

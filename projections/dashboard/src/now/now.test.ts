@@ -48,6 +48,7 @@ test('a silent site, a window that closes, and processing that is behind need at
   expect(at(OPENS + HOUR / 2, silent)).toEqual([])
   expect(at(OPENS + 1.5 * HOUR, silent)).toEqual(['silent'])
   expect(at(OPENS + 2.5 * HOUR, window)).toEqual(['closing'])
+  expect(at(OPENS, window, 12)).toEqual([]) // as old as it gets between two heartbeats
   expect(at(OPENS, window, 20)).toEqual(['behind'])
 })
 

@@ -7,6 +7,7 @@ import { readTokens, renewalDelay, type TokenPair, writeTokens } from './tokens'
 
 export type Ending = 'expired' | 'loggedOut' | null
 const CHANNEL = 'eightbells.session'
+const AGAIN_MS = 10_000
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 /** The login of this tab: its tokens, whom they belong to, and how it ended. */
@@ -53,7 +54,7 @@ export const useSession = defineStore('session', () => {
     try {
       accept(await renewTokens(old.refreshToken))
     } catch (error) {
-      if (!(error instanceof ApiError) || error.status < 400 || error.status >= 500 || error.status === 429) throw error
+      if (!(error instanceof ApiError) || error.status !== 401) throw error
       end('expired')
       return false
     }
@@ -87,10 +88,13 @@ export const useSession = defineStore('session', () => {
   }
 
   function schedule(): void {
+    if (pair.value) renewIn(Math.min(renewalDelay(pair.value, Date.now(), Math.random()), LONGEST_TIMER_MS))
+  }
+
+  /** Asks again soon where no answer came: a pair that was lost on its way is given once more for a minute only. */
+  function renewIn(delay: number): void {
     clearTimeout(timer)
-    if (!pair.value) return
-    const delay = Math.min(renewalDelay(pair.value, Date.now(), Math.random()), LONGEST_TIMER_MS)
-    timer = setTimeout(() => void renew().catch(() => setTimeout(schedule, 30_000)), delay)
+    timer = setTimeout(() => void renew().catch(() => renewIn(AGAIN_MS)), delay)
   }
 
   schedule()
