@@ -7,10 +7,13 @@ import AdverseEventDialog from './AdverseEventDialog.vue'
 const api = vi.hoisted(() => ({ reportAdverseEvent: vi.fn() }))
 vi.mock('@/api/alerts', () => api)
 let shown: VueWrapper | undefined
-afterEach(() => shown?.unmount())
+afterEach(() => {
+  shown?.unmount()
+  vi.useRealTimers()
+})
 
-async function opened(language: 'en' | 'zh' = 'en'): Promise<VueWrapper> {
-  shown = await show(AdverseEventDialog, { modelValue: false, patientId: 'P-1', alertId: 'a1' }, { language })
+async function opened(language: 'en' | 'zh' = 'en', timeZone = 'UTC'): Promise<VueWrapper> {
+  shown = await show(AdverseEventDialog, { modelValue: false, patientId: 'P-1', alertId: 'a1', timeZone }, { language })
   await shown.setProps({ modelValue: true })
   await flushPromises()
   return shown
@@ -54,4 +57,44 @@ test('an onset that has yet to come is refused here', async () => {
   await dialog.find('#onset').setValue('2999-01-01')
   await submit()
   expect(problem()).toContain('cannot lie in the future')
+})
+
+const clock = (instant: string) => vi.useFakeTimers({ toFake: ['Date'], now: Date.parse(instant) })
+const onset = () => shown!.find<HTMLInputElement>('#onset').element
+
+test.each([['Pacific/Kiritimati', '2026-11-24'], ['Pacific/Pago_Pago', '2026-11-22']])('today is the day by the patient’s clock: %s', async (timeZone, day) => {
+  clock('2026-11-23T10:30:00Z')
+  await opened('en', timeZone)
+  expect([onset().value, onset().max]).toEqual([day, day])
+})
+
+test('what is tomorrow by the patient’s clock is refused, whatever day the browser has', async () => {
+  clock('2026-11-23T10:30:00Z')
+  const dialog = await opened('en', 'Pacific/Pago_Pago')
+  await dialog.find('#term').setValue('Fever')
+  await dialog.find('input[type=radio][value="1"]').setValue(true)
+  await dialog.find('#onset').setValue('2026-11-23')
+  await submit()
+  expect(problem()).toContain('cannot lie in the future')
+})
+
+test('a dialog opened before midnight takes the new day after it', async () => {
+  clock('2026-11-23T23:59:00Z')
+  const dialog = await opened()
+  clock('2026-11-24T00:01:00Z')
+  await dialog.find('#term').setValue('Fever')
+  await dialog.find('input[type=radio][value="1"]').setValue(true)
+  await dialog.find('#onset').setValue('2026-11-24')
+  await submit()
+  expect(api.reportAdverseEvent).toHaveBeenLastCalledWith(expect.objectContaining({ onset: '2026-11-24' }), expect.anything())
+})
+
+test('opened again the next day, it starts from that day', async () => {
+  clock('2026-11-23T12:00:00Z')
+  const dialog = await opened()
+  await dialog.setProps({ modelValue: false })
+  clock('2026-11-24T12:00:00Z')
+  await dialog.setProps({ modelValue: true })
+  await flushPromises()
+  expect([onset().value, onset().max]).toEqual(['2026-11-24', '2026-11-24'])
 })

@@ -5,6 +5,7 @@ import { ApiError } from '@/api/problems'
 import type { Alert } from '@/api/types'
 import { byRole, show } from '@/testing/show'
 import AlertActions from './AlertActions.vue'
+import AlertDetail from './AlertDetail.vue'
 import AlertList from './AlertList.vue'
 import { useArrivals } from './arrivals'
 
@@ -21,7 +22,7 @@ const button = (text: string) => byRole(shown!, 'button', text) as HTMLButtonEle
 const submit = async () => (await shown!.find('form').trigger('submit'), await flushPromises())
 
 test('an open alert is acknowledged with the note that was typed', async () => {
-  shown = await show(AlertActions, { alert: alert() }, CLINICIAN)
+  shown = await show(AlertActions, { timeZone: 'UTC', alert: alert() }, CLINICIAN)
   await shown.find('#note').setValue('  Calling the ward.  ')
   expect(button('Acknowledge').disabled).toBe(false)
   await submit()
@@ -34,13 +35,13 @@ test.each([
   ['zh', 'dr.li 已于 2026年11月23日'],
 ] as const)('who is second learns who was first: %s', async (language, words) => {
   api.acknowledgeAlert.mockRejectedValueOnce(new ApiError(409, 'Conflict', '', null, null, { acknowledgedBy: 'dr.li', acknowledgedAt: '2026-11-23T08:01:00Z' }))
-  shown = await show(AlertActions, { alert: alert() }, { ...CLINICIAN, language })
+  shown = await show(AlertActions, { timeZone: 'UTC', alert: alert() }, { ...CLINICIAN, language })
   await submit()
   expect(byRole(shown, 'alert')?.textContent).toContain(words)
 })
 
 test('an assessment has to be chosen before it can be sent', async () => {
-  shown = await show(AlertActions, { alert: alert({ state: 'acknowledged' }) }, CLINICIAN)
+  shown = await show(AlertActions, { timeZone: 'UTC', alert: alert({ state: 'acknowledged' }) }, CLINICIAN)
   expect(button('Assess').disabled).toBe(true)
   await shown.find('input[value=sae]').setValue(true)
   expect(button('Assess').disabled).toBe(false)
@@ -49,13 +50,13 @@ test('an assessment has to be chosen before it can be sent', async () => {
 })
 
 test('who may not act reads whom the alert waits for, and has no button', async () => {
-  shown = await show(AlertActions, { alert: alert({ state: 'acknowledged' }) })
+  shown = await show(AlertActions, { timeZone: 'UTC', alert: alert({ state: 'acknowledged' }) })
   expect(shown.text()).toContain('Waits for a site doctor’s assessment.')
   expect(shown.findAll('button')).toHaveLength(0)
 })
 
 test('a typed note stays when the same alert is read again, and goes when it has moved on', async () => {
-  shown = await show(AlertActions, { alert: alert() }, CLINICIAN)
+  shown = await show(AlertActions, { timeZone: 'UTC', alert: alert() }, CLINICIAN)
   await shown.find('#note').setValue('Half a sen')
   await shown.setProps({ alert: alert() })
   expect((shown.find('#note').element as HTMLTextAreaElement).value).toBe('Half a sen')
@@ -89,4 +90,34 @@ test('of a thousand alerts only some are in the document; each says which of how
 test.each([['en', 'No open alerts'], ['zh', '没有待确认的警报']] as const)('no open alert is good news: %s', async (language, words) => {
   shown = await show(AlertList, list([]), { language })
   expect(shown.text()).toContain(words)
+})
+
+const FAR = { sites: [{ siteId: 'S-01', name: 'Far East', timeZone: 'Pacific/Kiritimati' }] } // fourteen hours ahead of UTC
+const handled = () => ({ ...alert({ recordedAt: '2026-11-23T07:59:00Z' }), delaySeconds: 60, history: [{ at: '2026-11-23T08:05:00Z', what: 'alert.acknowledged', who: { userId: 'u1', username: 'dr.li' }, why: null, old: null, new: null }] })
+
+test('an alert’s arrival and what was done about it are told by one clock, the site’s', async () => {
+  shown = await show(AlertDetail, { alert: handled() }, FAR)
+  expect(shown.find('dl').text()).toMatch(/Received.*23 Nov 2026, 22:00.*Pacific\/Kiritimati/)
+  expect(shown.find('li').text()).toContain('23 Nov 2026, 22:05')
+})
+
+test('who was first is told by the site’s clock too', async () => {
+  api.acknowledgeAlert.mockRejectedValueOnce(new ApiError(409, 'Conflict', '', null, null, { acknowledgedBy: 'dr.li', acknowledgedAt: '2026-11-23T08:01:00Z' }))
+  shown = await show(AlertDetail, { alert: handled() }, { ...CLINICIAN, ...FAR })
+  await submit()
+  expect(byRole(shown, 'alert')?.textContent).toContain('23 Nov 2026, 22:01')
+})
+
+test('an adverse event reported from an alert is dated by the site’s clock', async () => {
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.parse('2026-11-23T10:30:00Z') })
+  shown = await show(AlertDetail, { alert: handled() }, { ...CLINICIAN, ...FAR })
+  button('Report').click()
+  await flushPromises()
+  expect(document.querySelector<HTMLInputElement>('#onset')?.value).toBe('2026-11-24')
+  vi.useRealTimers()
+})
+
+test.each([['en', '23 Nov, 22:00 GMT+14'], ['zh', '11月23日 GMT+14 22:00']] as const)('in the list an alert has its site’s time, and says which: %s', async (language, words) => {
+  shown = await show(AlertList, list([alert()]), { ...FAR, language })
+  expect(shown.find('[data-alert=a1] .time').text()).toBe(words)
 })

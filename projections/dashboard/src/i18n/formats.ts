@@ -40,8 +40,9 @@ export function useFormats() {
   const time = (iso: string | number | null | undefined, timeZone?: string) => at(iso, { ...CLOCK, timeZone })
   const seconds = (iso: string | number | null | undefined) => at(iso, { ...CLOCK, second: '2-digit' })
   const dateTime = (iso: string | number | null | undefined, timeZone?: string) => at(iso, { ...DAY, ...CLOCK, timeZone })
-  const shortDateTime = (iso: string | number | null | undefined, timeZone?: string) =>
-    at(iso, { month: 'short', day: 'numeric', ...CLOCK, timeZone })
+  /** With `zone`, the clock is named too: where times by several clocks stand together. */
+  const shortDateTime = (iso: string | number | null | undefined, timeZone?: string, zone?: 'short') =>
+    at(iso, { month: 'short', day: 'numeric', ...CLOCK, timeZone, timeZoneName: zone })
   /** A calendar date, such as a visit's, which has no time zone. */
   const date = (day: string | null | undefined) => at(day, { ...DAY, timeZone: 'UTC' })
   const shortDate = (day: string) => at(day, { month: 'short', day: 'numeric', timeZone: 'UTC' })
