@@ -44,6 +44,8 @@ async def migrate(database_url: str, passwords: Mapping[str, str], now: datetime
     try:
         async with connection.transaction():
             await connection.execute("select pg_advisory_xact_lock($1)", _LOCK)
+            # Behind a lock that waits, every worker and reader waits too: rather fail, and be run again.
+            await connection.execute("set local lock_timeout = '5s'")
             await _make_roles(connection, passwords)
             applied = await _apply_missing(connection, now)
             await connection.execute("select create_ledger_months($1, $2)", now, LEDGER_MONTHS_AHEAD)

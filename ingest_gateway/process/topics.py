@@ -15,6 +15,7 @@ from ingest_gateway.process.topic_identity import TopicIdentity, fetch_topic_ide
 MIN_INSYNC_REPLICAS = "min.insync.replicas"
 _UNKNOWN_TOPIC = 3
 _KNOWN_WITHIN_S = 30
+_REQUEST_TIMEOUT_MS = 10_000
 
 
 class UnsafeTopic(RuntimeError):
@@ -72,7 +73,7 @@ async def topic_identity(bootstrap: str, topic: str) -> TopicIdentity:
     Raises:
         aiokafka.errors.KafkaError: the topic is unknown, or no broker answers.
     """
-    client = AIOKafkaClient(bootstrap_servers=bootstrap)
+    client = AIOKafkaClient(bootstrap_servers=bootstrap, request_timeout_ms=_REQUEST_TIMEOUT_MS)
     try:
         await client.bootstrap()
         return await fetch_topic_identity(client, topic)
@@ -111,7 +112,7 @@ async def _wait_until_known(admin: AIOKafkaAdminClient, names: list[str]) -> Non
 
 @contextlib.asynccontextmanager
 async def _admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=_REQUEST_TIMEOUT_MS)
     try:
         await admin.start()
         yield admin

@@ -2,9 +2,12 @@
 
 import asyncio
 import gc
+import logging
+import os
 import signal
 import sys
 from datetime import UTC, datetime
+from typing import Final
 
 import uvloop
 from aiokafka.errors import KafkaError
@@ -25,7 +28,12 @@ from stream_workers.reports.log import ReportLog
 from stream_workers.reports.metrics import WorkerMetrics
 from stream_workers.reports.record import RecordReader
 from stream_workers.reports.settings import WorkerSettings
+from stream_workers.reports.stopping import Stopping
 from stream_workers.reports.watch import Watch
+
+_log = logging.getLogger(__name__)
+
+_STOP_WITHIN_S: Final = 12.0
 
 
 def utc_now() -> datetime:
@@ -48,9 +56,9 @@ async def run(settings: WorkerSettings, seal_keys: KeyRing) -> None:
     registry = CollectorRegistry()
     metrics = WorkerMetrics(registry)
     health = Health(metrics)
-    stopping = asyncio.Event()
+    stopping = Stopping()
     for signum in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(signum, stopping.set)
+        asyncio.get_running_loop().add_signal_handler(signum, stopping.stop)
     async with admin_listener(settings.admin_host, settings.admin_port, health.readiness, registry):
         if await _topic_is_safe(settings, health, stopping):
             consumer = build(settings, seal_keys, metrics, health)
@@ -59,7 +67,7 @@ async def run(settings: WorkerSettings, seal_keys: KeyRing) -> None:
             await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
             consumer.stop()
             waiting.cancel()
-            await working
+            await _end(working)
 
 
 def build(
@@ -107,21 +115,33 @@ def build(
     )
 
 
-async def _topic_is_safe(settings: WorkerSettings, health: Health, stopping: asyncio.Event) -> bool:
+async def _topic_is_safe(settings: WorkerSettings, health: Health, stopping: Stopping) -> bool:
     """Wait for Kafka, then check the topic; False where the process was told to stop meanwhile."""
-    while not stopping.is_set():
+    health.note("start", None)
+    health.note("kafka", "waiting for Kafka")
+    cause = ""
+    while not stopping:
+        checking = check_topic(settings.kafka_bootstrap, topic_spec(settings), settings.min_insync_replicas)
         try:
-            await check_topic(settings.kafka_bootstrap, topic_spec(settings), settings.min_insync_replicas)
+            if await stopping.unless(checking):
+                return True
         except (KafkaError, OSError, TimeoutError) as error:
-            health.note("kafka", f"waiting for Kafka ({type(error).__name__})")
-        else:
-            return True
-        try:
-            async with asyncio.timeout(1):
-                await stopping.wait()
-        except TimeoutError:
-            continue
+            if type(error).__name__ != cause:
+                cause = type(error).__name__
+                _log.warning("waiting for Kafka", extra={"cause": cause})
+                health.note("kafka", f"waiting for Kafka ({cause})")
+        await stopping.pause(1)
     return False
+
+
+async def _end(working: asyncio.Task[None]) -> None:
+    """Wait for the batch in hand, but not for a Postgres or Kafka that stands still: neither minds a kill."""
+    await asyncio.wait({working}, timeout=_STOP_WITHIN_S)
+    if not working.done():
+        _log.error("did not stop in time; Postgres has the batch in hand, or has not")
+        logging.shutdown()
+        os._exit(1)
+    await working
 
 
 def main() -> int:

@@ -23,6 +23,8 @@ _log = logging.getLogger(__name__)
 
 _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 10.0
+_ATTEMPT_S: Final = 60.0
+"""asyncpg's COPY waits for ever where its connection is lost while the socket was full."""
 _LOCK_NOT_AVAILABLE: Final = "55P03"
 _Result = TypeVar("_Result")
 
@@ -96,7 +98,8 @@ class Applier:
                 connection = await self._connected()
                 if cause == _LOCK_NOT_AVAILABLE and await store.end_frozen_copies(connection):
                     _log.warning("ended the session of a worker that stood still")
-                result = await act(connection)
+                async with asyncio.timeout(_ATTEMPT_S):
+                    result = await act(connection)
             except Exception as error:
                 kind = store.meaning(error)
                 if isinstance(error, store.Superseded) or (kind != "wait" and kind not in also_wait_for):

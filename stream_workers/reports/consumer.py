@@ -128,6 +128,7 @@ class ReportConsumer:
         await self._kafka.stop()
 
     async def _step(self) -> None:
+        self._health.turn()
         if self._positioned != self._kafka.generation and not await self._position():
             return
         await self._stopping.pause(self._batch_due - time.monotonic())
@@ -149,7 +150,11 @@ class ReportConsumer:
     async def _position(self) -> bool:
         """Seek to where the ledger stands. False where the assignment changes meanwhile."""
         generation, partitions = self._kafka.generation, self._kafka.assigned()
-        identity = await self._identity()
+        self._health.note("position", "reading where the ledger stands")
+        self._health.note("kafka", None)
+        identity = await self._stopping.unless(self._identity())
+        if identity is None:
+            return False
 
         async def read(connection: asyncpg.Connection) -> tuple[int, dict[int, int]]:
             stream = await store.stream_number(connection, identity)
@@ -173,6 +178,7 @@ class ReportConsumer:
             return False
         self._identity_now, self._expected = identity, offsets
         self._positioned = generation
+        self._health.note("position", None)
         self._metrics.lag.clear()
         return True
 
@@ -236,7 +242,8 @@ class ReportConsumer:
         )
         if time.monotonic() >= self._identity_due:
             self._identity_due = time.monotonic() + _IDENTITY_LOOK_S
-            if await self._identity() != self._identity_now:
+            identity = await self._stopping.unless(self._identity())
+            if identity not in (None, self._identity_now):
                 _log.error("the topic was deleted and made anew: beginning at its start")
                 self._positioned = -1
 

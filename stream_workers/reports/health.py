@@ -1,10 +1,15 @@
 """Whether this worker is ready, and why not."""
 
 import logging
+import time
+from collections.abc import Callable
+from typing import Final
 
 from stream_workers.reports.metrics import WorkerMetrics
 
 _log = logging.getLogger(__name__)
+
+_STANDS_STILL_AFTER_S: Final = 20.0
 
 
 class Stopped(RuntimeError):
@@ -12,10 +17,15 @@ class Stopped(RuntimeError):
 
 
 class Health:
-    """Collects reasons not to be ready. Each concern has one reason at a time; the first noted is shown."""
+    """Collects reasons not to be ready. Each concern has one reason at a time.
 
-    def __init__(self, metrics: WorkerMetrics) -> None:
+    ``clock`` gives seconds and never goes back.
+    """
+
+    def __init__(self, metrics: WorkerMetrics, clock: Callable[[], float] = time.monotonic) -> None:
         self._metrics = metrics
+        self._clock = clock
+        self._turned_at = clock()
         self._reasons: dict[str, str] = {"start": "starting"}
 
     def note(self, concern: str, reason: str | None) -> None:
@@ -25,6 +35,10 @@ class Health:
         elif self._reasons.get(concern) != reason:
             self._reasons[concern] = reason
 
+    def turn(self) -> None:
+        """The worker's loop begins another turn."""
+        self._turned_at = self._clock()
+
     def stop(self, reason: str) -> None:
         """Note that this worker has stopped for good, loudly."""
         _log.critical("stopped: %s", reason)
@@ -33,4 +47,7 @@ class Health:
 
     def readiness(self) -> str | None:
         """Why this worker is not ready; None when it is."""
-        return next(iter(self._reasons.values()), None)
+        still = self._clock() - self._turned_at
+        if not self._reasons and still > _STANDS_STILL_AFTER_S:
+            return f"the worker's loop has stood still for {still:.0f} s"
+        return "; ".join(self._reasons.values()) or None
