@@ -1,6 +1,7 @@
 """Looking up a run's reports in the ledger, as the read-only database role."""
 
 import asyncio
+import contextlib
 import uuid
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime, timedelta
@@ -91,7 +92,8 @@ class Ledger:
     async def close(self) -> None:
         """Close the connection."""
         if self._connection is not None:
-            await self._connection.close()
+            with contextlib.suppress(*_DATABASE_AWAY):
+                await self._connection.close(timeout=2)
             self._connection = None
 
     async def _fetch(self, query: str, *arguments: object) -> list[asyncpg.Record]:
@@ -100,7 +102,7 @@ class Ledger:
         while True:
             try:
                 if self._connection is None or self._connection.is_closed():
-                    self._connection = await asyncpg.connect(self._url, timeout=10)
+                    self._connection = await asyncpg.connect(self._url, timeout=10, command_timeout=60)
                 rows: list[asyncpg.Record] = await self._connection.fetch(query, *arguments)
                 return rows
             except _DATABASE_AWAY as error:

@@ -1,5 +1,6 @@
 """What a starting or running stack tells its operator: a line for each part, and loudly when one dies."""
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable
@@ -75,7 +76,8 @@ class LogFile:
         """Write one event."""
         if event.kind != "progress":
             at = datetime.now(UTC).isoformat(timespec="milliseconds")
-            os.write(self._descriptor, f"{at} {event.kind} {event.part}: {event.text}\n".encode())
+            with contextlib.suppress(OSError):  # a full disk is not to stop the stack either
+                os.write(self._descriptor, f"{at} {event.kind} {event.part}: {event.text}\n".encode())
 
 
 class Pipe:

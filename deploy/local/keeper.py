@@ -121,11 +121,14 @@ class Keeper:
             except OSError as error:
                 self._announce(Event("warning", self.part.name, f"cannot be started: {error}"))
                 continue
-            if await self._wait_until_ready(child) is None:
+            reason = await self._wait_until_ready(child)
+            if reason is None:
                 seconds = loop.time() - died
                 self._announce(Event("done", self.part.name, f"back after {seconds:.1f} s (pid {child.pid})"))
             elif child.exited.done():
                 self._fall_back()
+            else:
+                self._announce(Event("warning", self.part.name, f"runs again, but {reason}"))
 
     async def stop(self, within: float) -> None:
         """Stop the part, by force where it takes longer than ``within`` seconds."""
