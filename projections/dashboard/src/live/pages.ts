@@ -8,8 +8,8 @@ export function useLivePages<Item>(type: string, read: (cursor?: string) => Prom
   const list = usePages(read, keyOf)
   onScopeDispose(
     live.listen({
-      events: (events) => events.some((event) => event.type === type) && void list.refresh().catch(() => undefined),
-      reload: () => void list.load(),
+      events: (events) => events.some((event) => event.type === type) && void list.refresh(),
+      reload: () => void list.refresh(),
     }),
   )
   return list
