@@ -8,13 +8,20 @@ const MOST_REMEMBERED = 5_000
 export const useArrivals = defineStore('arrivals', () => {
   const unseen = shallowRef(new Set<string>())
   const latest = shallowRef<Alert | null>(null)
+  /** Whether the list that is open now has a place for this alert. */
+  const listed = shallowRef<(alert: Alert) => boolean>(() => false)
   const known = new Set<string>()
+
+  function remember(alerts: readonly Alert[]): void {
+    for (const { alertId } of alerts) known.add(alertId)
+    const tooMany = Math.max(0, known.size - MOST_REMEMBERED)
+    for (const oldest of [...known].slice(0, tooMany)) known.delete(oldest)
+  }
 
   /** False for one that is known: an event may be told twice. */
   function add(alert: Alert): boolean {
     if (known.has(alert.alertId)) return false
-    if (known.size > MOST_REMEMBERED) known.clear()
-    known.add(alert.alertId)
+    remember([alert])
     unseen.value = new Set(unseen.value).add(alert.alertId)
     latest.value = alert
     return true
@@ -26,5 +33,5 @@ export const useArrivals = defineStore('arrivals', () => {
     rest.delete(alertId)
     unseen.value = rest
   }
-  return { unseen, latest, add, seen }
+  return { unseen, latest, listed, remember, add, seen }
 })
