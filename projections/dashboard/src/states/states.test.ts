@@ -2,6 +2,7 @@ import { flushPromises, type VueWrapper } from '@vue/test-utils'
 import { afterEach, expect, test, vi } from 'vitest'
 import { ApiError } from '@/api/problems'
 import { byRole, show } from '@/testing/show'
+import { useLoad } from './load'
 import LoadFrame from './LoadFrame.vue'
 import { usePages } from './pages'
 
@@ -40,4 +41,47 @@ test('more of a list that could not be loaded is said so, and the list stays', a
   await list.more()
   await flushPromises()
   expect([list.items.value, list.moreFailed.value]).toEqual([[1, 2, 3], false])
+})
+
+test('another question forgets the answer of the one before: it loads, and where it fails that is an error', async () => {
+  const read = vi.fn<() => Promise<string>>().mockResolvedValueOnce('old').mockRejectedValueOnce(new ApiError(503, '', '')).mockResolvedValueOnce('new')
+  const { load, forget, answer, state, stale, error } = useLoad(read)
+  await load()
+  expect([state.value, answer.value]).toEqual(['ready', 'old'])
+  forget()
+  const asked = load()
+  expect([state.value, answer.value]).toEqual(['loading', null])
+  await asked
+  expect([state.value, stale.value, error.value?.status]).toEqual(['error', false, 503])
+  await load()
+  expect([state.value, answer.value, error.value]).toEqual(['ready', 'new', null])
+})
+
+test('reading the same again leaves what is shown until the new is there, also where it fails', async () => {
+  const read = vi.fn<() => Promise<string>>().mockResolvedValueOnce('old').mockRejectedValueOnce(new ApiError(503, '', ''))
+  const { load, answer, state, stale } = useLoad(read)
+  await load()
+  const loading = load()
+  expect([state.value, answer.value]).toEqual(['ready', 'old'])
+  await loading
+  expect([state.value, stale.value, answer.value]).toEqual(['ready', true, 'old'])
+})
+
+test.each(['answers', 'fails'])('an older call that %s late changes nothing', async (how) => {
+  let finish: () => void = () => undefined
+  const older = new Promise<string>((done, fail) => (finish = () => (how === 'fails' ? fail(new ApiError(503, '', '')) : done('older'))))
+  const { load, answer, stale } = useLoad(vi.fn<() => Promise<string>>().mockReturnValueOnce(older).mockResolvedValueOnce('newer'))
+  const first = load()
+  await load()
+  finish()
+  await first
+  expect([answer.value, stale.value]).toEqual(['newer', false])
+})
+
+test('an answer to a question that was forgotten meanwhile is dropped', async () => {
+  const { load, forget, answer, state } = useLoad(() => Promise.resolve('old'))
+  const loading = load()
+  forget()
+  await loading
+  expect([state.value, answer.value]).toEqual(['loading', null])
 })

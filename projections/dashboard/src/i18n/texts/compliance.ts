@@ -21,6 +21,7 @@ export const zh = {
     chartLabel: '各中心完成率（百分比），表格中有相同数据。',
     chartLabelDay: '每日完成率（百分比），表格中有相同数据。',
     invalid: '开始日期不能晚于结束日期。',
+    tooLong: '一次最多显示 {days} 天，请缩短日期范围。',
   },
 }
 
@@ -44,5 +45,6 @@ export const en: Texts<typeof zh> = {
     chartLabel: 'Completion in percent by site; the table has the same numbers.',
     chartLabelDay: 'Completion in percent by day; the table has the same numbers.',
     invalid: 'The first day must not lie after the last.',
+    tooLong: 'At most {days} days can be shown at once. Choose fewer.',
   },
 }
