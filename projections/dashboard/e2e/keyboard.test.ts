@@ -102,6 +102,7 @@ test('the whole flow of an alert by keyboard alone: log in, open, acknowledge, a
     await tabTo(page, '[role=dialog] button[type=submit]')
     await keyboard.press('Enter')
     await page.waitForSelector('text=An adverse event has been reported.')
+    await page.waitForSelector('[role=dialog] #term', { state: 'hidden' })
 
     await tabTo(page, '#outcome')
     await keyboard.type('Referred to psychiatry')
