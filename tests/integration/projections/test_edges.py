@@ -97,7 +97,7 @@ async def test_unknown_paths_and_wrong_methods_are_problems_too(world: World) ->
     assert answer.headers["Allow"] == "POST"
     answer = await world.client.delete("/api/v1/profile")
     assert_problem(answer, 405)
-    assert answer.headers["Allow"] == "GET"
+    assert answer.headers["Allow"] == "GET, HEAD"
 
 
 async def test_a_wrong_parameter_is_named_and_not_repeated(world: World) -> None:
